@@ -1,0 +1,43 @@
+package clock
+
+import (
+	"strconv"
+	"time"
+)
+
+// Seq is a point in a shard's history: 43 bits of milliseconds since Epoch and
+// 20 bits of counter, so it sorts by time and fits a signed 64-bit column.
+// It is the version of a row and the resume cursor of a live query.
+type Seq int64
+
+// Layout of a Seq.
+const (
+	seqCounterBits = 20
+	MaxSeq         = Seq(1<<63 - 1)
+)
+
+// Epoch is millisecond 0 of a Seq.
+var Epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// SeqAt returns the first Seq of t's millisecond; times before Epoch give 0.
+func SeqAt(t time.Time) Seq {
+	ms := t.Sub(Epoch).Milliseconds()
+	if ms < 0 {
+		return 0
+	}
+	return Seq(ms << seqCounterBits)
+}
+
+// Time returns the millisecond of s in UTC. It is what _updated shows.
+func (s Seq) Time() time.Time {
+	return Epoch.Add(time.Duration(int64(s)>>seqCounterBits) * time.Millisecond)
+}
+
+// String returns s as a decimal number, the form it has on the wire.
+func (s Seq) String() string { return strconv.FormatInt(int64(s), 10) }
+
+// ParseSeq reads the form of String. Negative numbers are refused.
+func ParseSeq(s string) (Seq, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	return Seq(n), err
+}

@@ -1,0 +1,4 @@
+package serde
+
+// codecs holds each codec at the index of its ID.
+var codecs = [...]Codec{CBOR: nil}
