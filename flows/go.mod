@@ -1,0 +1,3 @@
+module github.com/kalamdb/kalamdb-go/flows
+
+go 1.26
