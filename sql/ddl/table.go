@@ -1,0 +1,200 @@
+// Package ddl holds the models of namespaces, tables, columns and users as the
+// catalogue keeps them. Models are immutable once published: a change makes a
+// copy. They say what is, not how it is stored; Table.Schema converts to the
+// physical schema of package row.
+package ddl
+
+import (
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/keyspace"
+	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/commons/system"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// TableKind says whose rows a table holds.
+type TableKind string
+
+// The kinds of tables. A system table is made by the server only.
+const (
+	UserTable   TableKind = "USER"   // each user has rows of their own
+	SharedTable TableKind = "SHARED" // one set of rows for all
+	SystemTable TableKind = "SYSTEM"
+)
+
+// Access is who may use a shared table; see CONTRACT section 6.
+type Access string
+
+// The access levels of shared tables.
+const (
+	Public     Access = "public"
+	Restricted Access = "restricted"
+	Private    Access = "private"
+)
+
+// State is where a table is in its life. Only ready tables are seen.
+type State string
+
+// The states of a table.
+const (
+	Creating State = "creating"
+	Ready    State = "ready"
+	Dropping State = "dropping"
+)
+
+// Type is the declared type of a column.
+type Type struct {
+	Kind      value.Kind `json:"kind"`
+	Length    int        `json:"length,omitempty"`    // VARCHAR(n): characters; 0 is no limit
+	Precision int        `json:"precision,omitempty"` // DECIMAL(p, s)
+	Scale     int        `json:"scale,omitempty"`
+}
+
+// Func is the name of a function that may stand in DEFAULT.
+type Func string
+
+// The functions that may stand in DEFAULT.
+const (
+	FuncSnowflake     Func = "SNOWFLAKE_ID"
+	FuncUUIDv7        Func = "UUID_V7"
+	FuncULID          Func = "ULID"
+	FuncNow           Func = "NOW"
+	FuncCurrentUserID Func = "CURRENT_USER_ID"
+)
+
+// Default is what a column gets when an INSERT leaves it out: a function's
+// value, or a literal when Func is empty. Text is how it was written.
+type Default struct {
+	Func Func   `json:"func,omitempty"`
+	Text string `json:"text"` // literal: value.Parse(column kind, Text)
+	Null bool   `json:"null,omitempty"`
+}
+
+// Column is a column of a table.
+type Column struct {
+	ID      ident.ColumnID `json:"id"`
+	Name    string         `json:"name"`
+	Type    Type           `json:"type"`
+	NotNull bool           `json:"not_null,omitempty"`
+	Default *Default       `json:"default,omitempty"`
+	Comment string         `json:"comment,omitempty"`
+}
+
+// Table is a table's definition. PrimaryKey holds positions in Columns.
+type Table struct {
+	ID         ident.TableID       `json:"id"`
+	Namespace  ident.NamespaceID   `json:"namespace"`
+	Name       ident.TableName     `json:"name"`
+	Kind       TableKind           `json:"kind"`
+	State      State               `json:"state"`
+	Version    ident.SchemaVersion `json:"version"`
+	Columns    []Column            `json:"columns"`
+	PrimaryKey []int               `json:"primary_key"`
+	Access     Access              `json:"access,omitempty"`
+	Codec      serde.ID            `json:"codec"`
+	Comment    string              `json:"comment,omitempty"`
+	Created    time.Time           `json:"created"`
+	CreatedBy  ident.UserID        `json:"created_by,omitempty"`
+}
+
+// FullName returns "namespace.table".
+func (t *Table) FullName() string { return string(t.Namespace) + "." + string(t.Name) }
+
+// Column returns the position of the column called name (lower case), or -1.
+func (t *Table) Column(name string) int {
+	for i := range t.Columns {
+		if t.Columns[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// IsKey reports whether the column at position i is part of the primary key.
+func (t *Table) IsKey(i int) bool {
+	for _, k := range t.PrimaryKey {
+		if k == i {
+			return true
+		}
+	}
+	return false
+}
+
+// Schema returns the physical schema of rows written with the present version.
+// It allocates; callers on a hot path keep it.
+func (t *Table) Schema() *row.Schema {
+	s := &row.Schema{Version: t.Version, Codec: t.Codec}
+	for _, c := range t.Columns {
+		s.IDs = append(s.IDs, c.ID)
+		s.Kinds = append(s.Kinds, c.Type.Kind)
+	}
+	return s
+}
+
+// KeyOf returns the encoded primary key of a row whose values stand in the
+// order of Columns.
+func (t *Table) KeyOf(vals []value.Value) []byte {
+	var key []byte
+	for _, i := range t.PrimaryKey {
+		key = value.AppendKey(key, vals[i])
+	}
+	return key
+}
+
+// Shard returns the shard that holds a user's rows of t, out of shards shards
+// of users. The user is ignored for tables that are not per user.
+func (t *Table) Shard(u ident.UserID, shards int) ident.ShardID {
+	switch t.Kind {
+	case UserTable:
+		return keyspace.ShardOf(u, shards)
+	case SharedTable:
+		return keyspace.SharedShard(shards)
+	}
+	return ident.SystemShard
+}
+
+// Shards returns all shards that hold rows of t.
+func (t *Table) Shards(shards int) []ident.ShardID {
+	if t.Kind != UserTable {
+		return []ident.ShardID{t.Shard("", shards)}
+	}
+	all := make([]ident.ShardID, shards)
+	for i := range all {
+		all[i] = ident.ShardID(i + 1)
+	}
+	return all
+}
+
+// Partition returns the name of the partition that holds t's rows on a shard.
+func (t *Table) Partition(s ident.ShardID) keyspace.Name {
+	switch t.Kind {
+	case UserTable:
+		return keyspace.User(t.Namespace, t.Name, t.ID, s)
+	case SharedTable:
+		return keyspace.Shared(t.Namespace, t.Name, t.ID)
+	}
+	return keyspace.System(system.Table(t.Name))
+}
+
+// Namespace is a namespace's definition.
+type Namespace struct {
+	Name      ident.NamespaceID `json:"name"`
+	Options   map[string]string `json:"options,omitempty"`
+	Created   time.Time         `json:"created"`
+	CreatedBy ident.UserID      `json:"created_by,omitempty"`
+}
+
+// User is an account. Secret is the encoded hash of the password, empty for an
+// account that logs in by token only; it is shown nowhere.
+type User struct {
+	ID      ident.UserID `json:"id"`
+	Role    ident.Role   `json:"role"`
+	Email   string       `json:"email,omitempty"`
+	Secret  string       `json:"secret,omitempty"`
+	Created time.Time    `json:"created"`
+	Deleted *time.Time   `json:"deleted,omitempty"` // soft drop
+	Epoch   int64        `json:"epoch,omitempty"`   // raised to end tokens given before
+}

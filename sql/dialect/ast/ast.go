@@ -1,0 +1,166 @@
+// Package ast holds the parsed forms of KalamDB's own statements, as package
+// dialect makes them. They stand apart from it because the kinds of statements
+// there have the same names: dialect.CreateTable is what a statement is,
+// *ast.CreateTable what it says.
+//
+// A node is plain data: names are validated and folded, literals checked
+// against their types, but nothing has been looked up in a catalogue. The
+// package does no I/O and keeps no state.
+package ast
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+)
+
+// Node is the parsed form of a statement of our own: one of the pointer types
+// of this package.
+type Node interface{ node() }
+
+// CreateNamespace is CREATE NAMESPACE [IF NOT EXISTS] n [WITH (k = 'v', ...)].
+type CreateNamespace struct {
+	Name        ident.NamespaceID
+	IfNotExists bool
+	Options     map[string]string // keys in lower case; nil without WITH
+}
+
+// AlterNamespace is ALTER NAMESPACE n SET (k = 'v', ...).
+type AlterNamespace struct {
+	Name ident.NamespaceID
+	Set  map[string]string // keys in lower case, at least one
+}
+
+// DropNamespace is DROP NAMESPACE [IF EXISTS] n [RESTRICT | CASCADE].
+type DropNamespace struct {
+	Name     ident.NamespaceID
+	IfExists bool
+	Cascade  bool
+}
+
+// ShowNamespaces is SHOW NAMESPACES.
+type ShowNamespaces struct{}
+
+// UseNamespace is USE n. The name may be "system".
+type UseNamespace struct{ Name ident.NamespaceID }
+
+// TableRef names a table that should exist. Namespace is "" for the session's,
+// and may be "system".
+type TableRef struct {
+	Namespace ident.NamespaceID
+	Name      ident.TableName
+}
+
+// CreateTable is CREATE [USER | SHARED] TABLE. Columns have ids from 1 in
+// their order; key columns are NOT NULL. PrimaryKey holds positions in Columns
+// in the order of the key.
+type CreateTable struct {
+	Namespace   ident.NamespaceID // "" for the session's
+	Name        ident.TableName
+	Kind        ddl.TableKind
+	IfNotExists bool
+	Columns     []ddl.Column
+	PrimaryKey  []int
+	Access      ddl.Access // of shared tables; "" for others
+	Codec       serde.ID
+	Comment     string
+}
+
+// Table returns the definition without id, version, state and origin, which
+// the catalogue gives, and with Namespace as written. It shares no memory with
+// c, so the caller may change it.
+func (c *CreateTable) Table() *ddl.Table {
+	return &ddl.Table{
+		Namespace:  c.Namespace,
+		Name:       c.Name,
+		Kind:       c.Kind,
+		Columns:    append([]ddl.Column(nil), c.Columns...),
+		PrimaryKey: append([]int(nil), c.PrimaryKey...),
+		Access:     c.Access,
+		Codec:      c.Codec,
+		Comment:    c.Comment,
+	}
+}
+
+// DropTable is DROP [USER | SHARED] TABLE [IF EXISTS] t.
+type DropTable struct {
+	Namespace ident.NamespaceID // "" for the session's
+	Name      ident.TableName
+	Kind      ddl.TableKind // "" for any
+	IfExists  bool
+}
+
+// ShowTables is SHOW TABLES [IN n]. Namespace is "" for the session's.
+type ShowTables struct{ Namespace ident.NamespaceID }
+
+// DescribeTable is DESCRIBE t.
+type DescribeTable struct{ TableRef }
+
+// ShowCreateTable is SHOW CREATE TABLE t.
+type ShowCreateTable struct{ TableRef }
+
+// CreateUser is CREATE USER 'id' [WITH] PASSWORD 'p' ROLE r [EMAIL 'e'].
+// Password is nil for an account that logs in by a trusted token only.
+type CreateUser struct {
+	ID          ident.UserID
+	Password    *string
+	Role        ident.Role
+	Email       string
+	IfNotExists bool
+}
+
+// AlterUser is ALTER USER 'id' SET PASSWORD | ROLE | EMAIL. At least one field
+// is set.
+type AlterUser struct {
+	ID       ident.UserID
+	Password *string
+	Role     *ident.Role
+	Email    *string
+}
+
+// DropUser is DROP USER [IF EXISTS] 'id'.
+type DropUser struct {
+	ID       ident.UserID
+	IfExists bool
+}
+
+// ShowUsers is SHOW USERS.
+type ShowUsers struct{}
+
+// ShowSettings is SHOW SETTINGS.
+type ShowSettings struct{}
+
+// ShowLiveQueries is SHOW LIVE QUERIES.
+type ShowLiveQueries struct{}
+
+// Subscribe is SUBSCRIBE TO t | SELECT ... [OPTIONS (...)].
+type Subscribe struct {
+	Query   string // the SELECT; "SELECT * FROM t" for SUBSCRIBE TO t
+	Options SubscribeOptions
+}
+
+// SubscribeOptions are the OPTIONS of a Subscribe; nil fields were not given.
+type SubscribeOptions struct {
+	LastRows  *int       // rows of the snapshot, from 0
+	From      *clock.Seq // cursor to resume from
+	BatchSize *int       // rows per batch of the snapshot, from 1
+}
+
+func (*CreateNamespace) node() {}
+func (*AlterNamespace) node()  {}
+func (*DropNamespace) node()   {}
+func (*ShowNamespaces) node()  {}
+func (*UseNamespace) node()    {}
+func (*CreateTable) node()     {}
+func (*DropTable) node()       {}
+func (*ShowTables) node()      {}
+func (*DescribeTable) node()   {}
+func (*ShowCreateTable) node() {}
+func (*CreateUser) node()      {}
+func (*AlterUser) node()       {}
+func (*DropUser) node()        {}
+func (*ShowUsers) node()       {}
+func (*ShowSettings) node()    {}
+func (*ShowLiveQueries) node() {}
+func (*Subscribe) node()       {}

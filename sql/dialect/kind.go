@@ -1,0 +1,181 @@
+package dialect
+
+// Kind is the kind of a statement. One table below says everything about each:
+// the parser, messages, metrics, rights and documentation read it.
+type Kind uint8
+
+// The kinds of statements.
+const (
+	Select Kind = iota + 1
+	Insert
+	Update
+	Delete
+	Explain
+	CreateNamespace
+	AlterNamespace
+	DropNamespace
+	ShowNamespaces
+	UseNamespace
+	CreateUserTable
+	CreateSharedTable
+	DropTable
+	ShowTables
+	DescribeTable
+	ShowCreateTable
+	CreateUser
+	AlterUser
+	DropUser
+	ShowUsers
+	ShowSettings
+	ShowLiveQueries
+	Subscribe
+	kindEnd
+)
+
+// Class groups kinds by how they are executed.
+type Class uint8
+
+// The classes of statements.
+const (
+	Read    Class = iota + 1 // reads tables
+	Write                    // changes rows: a write set for the commit path
+	Schema                   // changes the catalogue
+	Account                  // changes users
+	Session                  // changes or tells the session's own state
+)
+
+// KindInfo is a row of the table of statements.
+type KindInfo struct {
+	Kind    Kind
+	Text    string // "CREATE USER TABLE"
+	Area    string // "table"
+	Form    string // its syntax, for the documentation
+	Example string // one statement of this kind, which parses
+	Who     string // who may run it, in words
+	Class   Class
+}
+
+// Areas of the table of statements.
+const (
+	areaQuery     = "query"
+	areaNamespace = "namespace"
+	areaTable     = "table"
+	areaUser      = "user"
+	areaLive      = "live"
+	areaOther     = "other"
+)
+
+// Who may run a statement, in the words of the documentation.
+const (
+	whoAll      = "all"
+	whoDBA      = "dba"
+	whoReaders  = "who may read the tables"
+	whoWriters  = "who may write the table"
+	whoCreators = "dba; service for USER tables"
+	whoSelf     = "dba; own password"
+	whoOwn      = "own; dba all"
+)
+
+// The column definitions that both forms of CREATE TABLE share.
+const tableBody = " TABLE [IF NOT EXISTS] [ns.]t (column type [NOT NULL] " +
+	"[DEFAULT literal | function()] [PRIMARY KEY] [AUTO_INCREMENT] [COMMENT 's'], ... " +
+	"[, PRIMARY KEY (column, ...)]) "
+
+var kinds = [kindEnd]KindInfo{
+	Select: {Area: areaQuery, Text: "SELECT", Who: whoReaders, Class: Read,
+		Form:    "[WITH ...] SELECT ... FROM ... [WHERE ...] [GROUP BY ...] [ORDER BY ...] [LIMIT n]",
+		Example: "SELECT id, content FROM chat.messages WHERE id = 1"},
+	Insert: {Area: areaQuery, Text: "INSERT", Who: whoWriters, Class: Write,
+		Form:    "INSERT INTO t [(column, ...)] VALUES (value, ...), ... | SELECT ...",
+		Example: "INSERT INTO chat.messages (id, content) VALUES (1, 'hello')"},
+	Update: {Area: areaQuery, Text: "UPDATE", Who: whoWriters, Class: Write,
+		Form:    "UPDATE t SET column = value, ... [WHERE ...]",
+		Example: "UPDATE chat.messages SET content = 'bye' WHERE id = 1"},
+	Delete: {Area: areaQuery, Text: "DELETE", Who: whoWriters, Class: Write,
+		Form:    "DELETE FROM t [WHERE ...]",
+		Example: "DELETE FROM chat.messages WHERE id = 1"},
+	Explain: {Area: areaQuery, Text: "EXPLAIN", Who: whoReaders, Class: Read,
+		Form:    "EXPLAIN SELECT ...",
+		Example: "EXPLAIN SELECT * FROM chat.messages"},
+
+	CreateNamespace: {Area: areaNamespace, Text: "CREATE NAMESPACE", Who: whoDBA, Class: Schema,
+		Form:    "CREATE NAMESPACE [IF NOT EXISTS] n [WITH (k = 'v', ...)]",
+		Example: "CREATE NAMESPACE IF NOT EXISTS chat WITH (team = 'web')"},
+	AlterNamespace: {Area: areaNamespace, Text: "ALTER NAMESPACE", Who: whoDBA, Class: Schema,
+		Form:    "ALTER NAMESPACE n SET (k = 'v', ...)",
+		Example: "ALTER NAMESPACE chat SET (team = 'mobile')"},
+	DropNamespace: {Area: areaNamespace, Text: "DROP NAMESPACE", Who: whoDBA, Class: Schema,
+		Form:    "DROP NAMESPACE [IF EXISTS] n [RESTRICT | CASCADE]",
+		Example: "DROP NAMESPACE IF EXISTS chat CASCADE"},
+	ShowNamespaces: {Area: areaNamespace, Text: "SHOW NAMESPACES", Who: whoAll, Class: Session,
+		Form: "SHOW NAMESPACES", Example: "SHOW NAMESPACES"},
+	UseNamespace: {Area: areaNamespace, Text: "USE", Who: whoAll, Class: Session,
+		Form: "USE n", Example: "USE chat"},
+
+	CreateUserTable: {Area: areaTable, Text: "CREATE USER TABLE", Who: whoCreators, Class: Schema,
+		Form:    "CREATE [USER]" + tableBody + "[WITH (CODEC = 'row', COMMENT = 's')]",
+		Example: "CREATE USER TABLE chat.messages (id BIGINT AUTO_INCREMENT PRIMARY KEY, content TEXT)"},
+	CreateSharedTable: {Area: areaTable, Text: "CREATE SHARED TABLE", Who: whoDBA, Class: Schema,
+		Form: "CREATE SHARED" + tableBody +
+			"[WITH (ACCESS = 'public' | 'private' | 'restricted', CODEC = 'row', COMMENT = 's')]",
+		Example: "CREATE SHARED TABLE chat.rooms (id INT PRIMARY KEY, name TEXT) WITH (ACCESS = 'public')"},
+	DropTable: {Area: areaTable, Text: "DROP TABLE", Who: whoCreators, Class: Schema,
+		Form:    "DROP [USER | SHARED] TABLE [IF EXISTS] [ns.]t",
+		Example: "DROP TABLE IF EXISTS chat.messages"},
+	ShowTables: {Area: areaTable, Text: "SHOW TABLES", Who: whoAll, Class: Session,
+		Form: "SHOW TABLES [IN ns]", Example: "SHOW TABLES IN chat"},
+	DescribeTable: {Area: areaTable, Text: "DESCRIBE", Who: whoReaders, Class: Session,
+		Form: "DESCRIBE [ns.]t", Example: "DESCRIBE chat.messages"},
+	ShowCreateTable: {Area: areaTable, Text: "SHOW CREATE TABLE", Who: whoReaders, Class: Session,
+		Form: "SHOW CREATE TABLE [ns.]t", Example: "SHOW CREATE TABLE chat.messages"},
+
+	CreateUser: {Area: areaUser, Text: "CREATE USER", Who: whoDBA, Class: Account,
+		Form: "CREATE USER [IF NOT EXISTS] 'id' [WITH] PASSWORD 'p' " +
+			"ROLE user | service | dba [EMAIL 'e']",
+		Example: "CREATE USER 'alice' WITH PASSWORD 'secret' ROLE user EMAIL 'alice@example.com'"},
+	AlterUser: {Area: areaUser, Text: "ALTER USER", Who: whoSelf, Class: Account,
+		Form:    "ALTER USER 'id' SET PASSWORD 'p' | ROLE r | EMAIL 'e'",
+		Example: "ALTER USER 'alice' SET ROLE service"},
+	DropUser: {Area: areaUser, Text: "DROP USER", Who: whoDBA, Class: Account,
+		Form: "DROP USER [IF EXISTS] 'id'", Example: "DROP USER IF EXISTS 'alice'"},
+	ShowUsers: {Area: areaUser, Text: "SHOW USERS", Who: whoDBA, Class: Session,
+		Form: "SHOW USERS", Example: "SHOW USERS"},
+
+	ShowSettings: {Area: areaOther, Text: "SHOW SETTINGS", Who: whoDBA, Class: Session,
+		Form: "SHOW SETTINGS", Example: "SHOW SETTINGS"},
+	ShowLiveQueries: {Area: areaLive, Text: "SHOW LIVE QUERIES", Who: whoOwn, Class: Session,
+		Form: "SHOW LIVE QUERIES", Example: "SHOW LIVE QUERIES"},
+	Subscribe: {Area: areaLive, Text: "SUBSCRIBE", Who: whoOwn, Class: Session,
+		Form: "SUBSCRIBE TO [ns.]t | SELECT ... " +
+			"[OPTIONS (last_rows = n, from = seq, batch_size = n)]",
+		Example: "SUBSCRIBE TO chat.messages OPTIONS (last_rows = 50)"},
+}
+
+// String returns the statement's name, such as "CREATE USER TABLE".
+func (k Kind) String() string {
+	if k == 0 || k >= kindEnd {
+		return "UNKNOWN"
+	}
+	return kinds[k].Text
+}
+
+// Info returns k's row of the table of statements; the zero row with Text
+// "UNKNOWN" for a number that is no kind.
+func (k Kind) Info() KindInfo {
+	if k == 0 || k >= kindEnd {
+		return KindInfo{Kind: k, Text: k.String()}
+	}
+	info := kinds[k]
+	info.Kind = k
+	return info
+}
+
+// Kinds returns the table of statements, in the order of the kinds. The caller
+// may change the slice.
+func Kinds() []KindInfo {
+	all := make([]KindInfo, 0, kindEnd-1)
+	for k := Select; k < kindEnd; k++ {
+		all = append(all, k.Info())
+	}
+	return all
+}
