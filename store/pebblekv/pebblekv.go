@@ -1,0 +1,209 @@
+// Package pebblekv is the store engine on pebble, the default one. It is the
+// only importer of pebble.
+//
+// Pebble makes a batch visible before its sync returns; store.DB hides that by
+// what it publishes. Pebble's goroutines end in Close.
+package pebblekv
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/kalamdb/kalamdb-go/store"
+)
+
+// Name is the engine's name in the data directory and the configuration.
+const Name = "pebble"
+
+// Options configure Open. The zero value is good for a server with little
+// memory.
+type Options struct {
+	// CacheBytes bounds the block cache; 0 means 32 MiB. It fills with reads.
+	CacheBytes int64
+	// MemTableBytes is the size of one memtable; 0 means 16 MiB. Two to four
+	// of them exist under load. A batch above half of it is still atomic.
+	MemTableBytes uint64
+	// Log receives pebble's warnings and errors; nil means none.
+	Log *slog.Logger
+
+	fs vfs.FS // tests replace the file system
+}
+
+const (
+	defaultCache    = 32 << 20
+	defaultMemTable = 16 << 20
+	bloomBits       = 10
+	blockBytes      = 8 << 10
+)
+
+func (o Options) withDefaults() Options {
+	if o.CacheBytes == 0 {
+		o.CacheBytes = defaultCache
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = defaultMemTable
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.fs == nil {
+		o.fs = vfs.Default
+	}
+	return o
+}
+
+// Engine is a pebble database. Use Open.
+type Engine struct {
+	db *pebble.DB
+	reader
+}
+
+var _ store.Engine = (*Engine)(nil)
+
+// Opener returns the function that store.Options.OpenEngine wants.
+func Opener(o Options) func(dir string) (store.Engine, error) {
+	return func(dir string) (store.Engine, error) {
+		e, err := Open(dir, o)
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+}
+
+// Open opens the database in dir, and makes it when it is missing.
+func Open(dir string, o Options) (*Engine, error) {
+	o = o.withDefaults()
+	cache := pebble.NewCache(o.CacheBytes)
+	defer cache.Unref()
+	po := &pebble.Options{
+		FS:                          o.fs,
+		Cache:                       cache,
+		MemTableSize:                o.MemTableBytes,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       2,
+		L0StopWritesThreshold:       1000,
+		LBaseMaxBytes:               64 << 20,
+		MaxOpenFiles:                1000,
+		FormatMajorVersion:          pebble.FormatNewest,
+		Logger:                      logger{o.Log},
+	}
+	for i := range po.Levels {
+		po.Levels[i].BlockSize = blockBytes
+		po.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
+	}
+	db, err := guard(func() (*pebble.DB, error) { return pebble.Open(dir, po) })
+	if err != nil {
+		return nil, mapError(err, "open pebble")
+	}
+	return &Engine{db: db, reader: reader{db}}, nil
+}
+
+// Apply writes b atomically.
+func (e *Engine) Apply(b *store.Batch, sync bool) error {
+	_, err := guard(func() (struct{}, error) { return struct{}{}, e.apply(b, sync) })
+	return mapError(err, "write a batch")
+}
+
+func (e *Engine) apply(b *store.Batch, sync bool) (err error) {
+	w := e.db.NewBatchWithSize(b.Bytes() + 16*b.Len())
+	for _, op := range b.Ops() {
+		switch op.Kind {
+		case store.OpPut:
+			err = w.Set(op.Key, op.Value, nil)
+		case store.OpDelete:
+			err = w.Delete(op.Key, nil)
+		case store.OpDeleteRange:
+			err = w.DeleteRange(op.Key, op.Value, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := e.db.Apply(w, writeOptions(sync)); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+func writeOptions(sync bool) *pebble.WriteOptions {
+	if sync {
+		return pebble.Sync
+	}
+	return pebble.NoSync
+}
+
+// Sync makes everything applied so far durable.
+func (e *Engine) Sync() error {
+	_, err := guard(func() (struct{}, error) {
+		return struct{}{}, e.db.LogData(nil, pebble.Sync)
+	})
+	return mapError(err, "sync")
+}
+
+// Snapshot returns a view of everything applied so far.
+func (e *Engine) Snapshot() (store.Snapshot, error) {
+	s := e.db.NewSnapshot()
+	return snapshot{s, reader{s}}, nil
+}
+
+// Size returns the bytes of all files, those that wait for removal included.
+func (e *Engine) Size() (int64, error) {
+	return int64(e.db.Metrics().DiskSpaceUsage()), nil
+}
+
+// RangeSize estimates the bytes of [lo, hi) in sorted files; what is in
+// memtables only is left out.
+func (e *Engine) RangeSize(lo, hi []byte) (int64, error) {
+	if hi == nil {
+		hi = []byte{0xFF}
+	}
+	n, err := e.db.EstimateDiskUsage(lo, hi)
+	return int64(n), mapError(err, "estimate a size")
+}
+
+// Close syncs what is not yet durable and releases everything.
+func (e *Engine) Close() error {
+	_, err := guard(func() (struct{}, error) { return struct{}{}, e.db.Close() })
+	return mapError(err, "close pebble")
+}
+
+// guard runs f and turns a panic of pebble, which is how it reports a write
+// ahead log that can't be written any more, into an error.
+func guard[T any](f func() (T, error)) (result T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			cause, ok := r.(error)
+			if !ok {
+				cause = fmt.Errorf("%v", r)
+			}
+			err = fmt.Errorf("pebble stopped: %w", cause)
+		}
+	}()
+	return f()
+}
+
+func mapError(err error, what string) error {
+	return store.EngineFault(err, pebble.IsCorruptionError(err), what)
+}
+
+// logger keeps pebble quiet: information is dropped, errors are logged.
+type logger struct{ log *slog.Logger }
+
+func (logger) Infof(string, ...any) {}
+
+func (l logger) Errorf(format string, args ...any) {
+	l.log.Warn("storage engine: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf must not return: pebble calls it when it can't write its own state,
+// where going on would lose data.
+func (l logger) Fatalf(format string, args ...any) {
+	msg := "storage engine: " + fmt.Sprintf(format, args...)
+	l.log.Error(msg)
+	panic(msg)
+}

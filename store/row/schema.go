@@ -1,0 +1,39 @@
+package row
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+)
+
+// Schema is one version of a table's physical schema: what a payload of that
+// version holds, in order. It is immutable.
+type Schema struct {
+	Version ident.SchemaVersion
+	Codec   serde.ID // of rows written with this version
+	IDs     []ident.ColumnID
+	Kinds   []value.Kind
+}
+
+// Encode returns the payload of a row whose values stand in the order of s.
+func (s *Schema) Encode(vals []value.Value) ([]byte, error) {
+	c, err := serde.ByID(s.Codec)
+	if err != nil {
+		return nil, err
+	}
+	return c.AppendRow(nil, s.Kinds, vals)
+}
+
+// Decode reads the payload of r, which was written with this version, into
+// dst, which has len(s.Kinds) elements.
+func (s *Schema) Decode(r Record, dst []value.Value) error {
+	if r.Schema != s.Version {
+		return fault.New(fault.Internal, "row of schema version %d read with version %d", r.Schema, s.Version)
+	}
+	c, err := serde.ByID(r.Codec)
+	if err != nil {
+		return err
+	}
+	return c.DecodeRow(r.Payload, s.Kinds, dst)
+}
