@@ -10,20 +10,23 @@ import (
 // It is the version of a row and the resume cursor of a live query.
 type Seq int64
 
-// Layout of a Seq.
-const (
-	seqCounterBits = 20
-	MaxSeq         = Seq(1<<63 - 1)
-)
+const seqCounterBits = 20
+
+// MaxSeq is the highest Seq.
+const MaxSeq = Seq(1<<63 - 1)
 
 // Epoch is millisecond 0 of a Seq.
 var Epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// SeqAt returns the first Seq of t's millisecond; times before Epoch give 0.
+// SeqAt returns the first Seq of t's millisecond; times before Epoch give 0,
+// times beyond the last millisecond (in 2298) MaxSeq.
 func SeqAt(t time.Time) Seq {
 	ms := t.Sub(Epoch).Milliseconds()
-	if ms < 0 {
+	switch {
+	case ms < 0:
 		return 0
+	case ms > int64(MaxSeq)>>seqCounterBits:
+		return MaxSeq
 	}
 	return Seq(ms << seqCounterBits)
 }

@@ -18,6 +18,9 @@ import (
 // "shared.chat.rooms.13".
 type Name string
 
+// Node is the partition with a node's own state, which no log carries.
+const Node Name = "node"
+
 // System returns the partition of a persisted system table.
 func System(t system.Table) Name { return Name("sys." + string(t)) }
 

@@ -101,13 +101,32 @@ func (k Kind) Info() (KindInfo, error) {
 	return kinds[k], nil
 }
 
-// signed, unsigned and textual group kinds that share a representation.
-func (k Kind) signed() bool   { return k >= Int8 && k <= Int64 }
-func (k Kind) unsigned() bool { return k >= Uint8 && k <= Uint64 }
-func (k Kind) textual() bool {
-	switch k {
-	case Decimal, Text, Bytes, JSON, UUID, Enum, Embedding, File:
-		return true
+// Form is how a Value of a kind holds its content: which accessor reads it.
+type Form uint8
+
+// The forms.
+const (
+	FormNull   Form = iota // nothing
+	FormBool               // Value.Bool
+	FormInt                // Value.Int: signed integers, dates and times
+	FormUint               // Value.Uint
+	FormFloat              // Value.Float
+	FormString             // Value.Str
+)
+
+// Form returns the form of k's values.
+func (k Kind) Form() Form {
+	switch k.class() {
+	case classNull:
+		return FormNull
+	case classBool:
+		return FormBool
+	case classSigned, classDate, classTime, classInstant:
+		return FormInt
+	case classUnsigned:
+		return FormUint
+	case classFloat:
+		return FormFloat
 	}
-	return false
+	return FormString
 }

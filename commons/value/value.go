@@ -38,8 +38,12 @@ func NewInt(k Kind, n int64) Value { return Value{kind: k, n: uint64(n)} }
 // NewUint returns an unsigned integer of kind k (Uint8 to Uint64).
 func NewUint(k Kind, n uint64) Value { return Value{kind: k, n: n} }
 
-// NewFloat returns a Float32 or Float64. Negative zero becomes zero.
+// NewFloat returns a Float32, rounded to its precision, or a Float64. Negative
+// zero becomes zero.
 func NewFloat(k Kind, f float64) Value {
+	if k == Float32 {
+		f = float64(float32(f))
+	}
 	if f == 0 {
 		f = 0
 	}

@@ -1,0 +1,187 @@
+package serde
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/kalamdb/kalamdb-go/commons/value"
+)
+
+// rowCodec is the compact row codec. A row is a bitmap of the NULL columns,
+// lowest bit first, then every other column:
+//
+//	Boolean              one byte, 0 or 1
+//	signed, date, time   zigzag varint
+//	unsigned             varint
+//	Float, Double        4 or 8 bytes, little-endian
+//	UUID                 16 bytes
+//	all others           length as a varint, bytes
+type rowCodec struct{}
+
+const uuidLen = 16
+
+// ID implements Codec.
+func (rowCodec) ID() ID { return Row }
+
+// Name implements Codec.
+func (rowCodec) Name() string { return "row" }
+
+// AppendRow implements Codec.
+func (c rowCodec) AppendRow(
+	dst []byte, kinds []value.Kind, vals []value.Value,
+) ([]byte, error) {
+	if err := checkRow(kinds, vals); err != nil {
+		return dst, err
+	}
+	bitmap := len(dst)
+	for i := 0; i < len(kinds); i += 8 {
+		dst = append(dst, 0)
+	}
+	for i, v := range vals {
+		if v.IsNull() {
+			dst[bitmap+i/8] |= 1 << (i % 8)
+			continue
+		}
+		dst = appendCompact(dst, v)
+	}
+	return dst, nil
+}
+
+func appendCompact(dst []byte, v value.Value) []byte {
+	switch v.Kind().Form() {
+	case value.FormBool:
+		if v.Bool() {
+			return append(dst, 1)
+		}
+		return append(dst, 0)
+	case value.FormInt:
+		return binary.AppendVarint(dst, v.Int())
+	case value.FormUint:
+		return binary.AppendUvarint(dst, v.Uint())
+	case value.FormFloat:
+		if v.Kind() == value.Float32 {
+			return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(v.Float())))
+		}
+		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.Float()))
+	}
+	if v.Kind() != value.UUID {
+		dst = binary.AppendUvarint(dst, uint64(len(v.Str())))
+	}
+	return append(dst, v.Str()...)
+}
+
+// DecodeRow implements Codec. The strings of a row share one copy of src.
+func (c rowCodec) DecodeRow(src []byte, kinds []value.Kind, dst []value.Value) error {
+	if err := checkTarget(kinds, dst); err != nil {
+		return err
+	}
+	size := (len(kinds) + 7) / 8
+	if len(src) < size || !bitmapFits(src[:size], len(kinds)) {
+		return corruptRow(c)
+	}
+	r := compactReader{src: src, at: size}
+	for i, k := range kinds {
+		if src[i/8]&(1<<(i%8)) != 0 {
+			dst[i] = value.NullValue
+			continue
+		}
+		v, ok := r.read(k)
+		if !ok {
+			return corruptColumn(c, i, k)
+		}
+		dst[i] = v
+	}
+	if r.at != len(src) {
+		return corruptRow(c)
+	}
+	return nil
+}
+
+// bitmapFits reports whether the bits behind the last column are clear.
+func bitmapFits(bitmap []byte, columns int) bool {
+	return columns%8 == 0 || bitmap[len(bitmap)-1]>>(columns%8) == 0
+}
+
+// compactReader reads columns one after another. at never passes len(src).
+type compactReader struct {
+	src  []byte
+	at   int
+	text string // copy of src, made for the first string
+}
+
+func (r *compactReader) read(k value.Kind) (v value.Value, ok bool) {
+	switch k.Form() {
+	case value.FormBool:
+		b, ok := r.take(1)
+		if !ok || r.src[b] > 1 {
+			return v, false
+		}
+		return value.NewBool(r.src[b] == 1), true
+	case value.FormInt:
+		n, size := binary.Varint(r.src[r.at:])
+		if size <= 0 {
+			return v, false
+		}
+		r.at += size
+		return checked(value.CheckedInt(k, n))
+	case value.FormUint:
+		n, ok := r.uvarint()
+		if !ok {
+			return v, false
+		}
+		return checked(value.CheckedUint(k, n))
+	case value.FormFloat:
+		return r.float(k)
+	}
+	size := uint64(uuidLen)
+	if k != value.UUID {
+		if size, ok = r.uvarint(); !ok {
+			return v, false
+		}
+	}
+	at, ok := r.take(size)
+	if !ok {
+		return v, false
+	}
+	if r.text == "" {
+		r.text = string(r.src)
+	}
+	v = value.NewString(k, r.text[at:r.at])
+	return v, v.Check() == nil
+}
+
+// take moves past n bytes and returns where they begin.
+func (r *compactReader) take(n uint64) (at int, ok bool) {
+	if n > uint64(len(r.src)-r.at) {
+		return 0, false
+	}
+	at = r.at
+	r.at += int(n)
+	return at, true
+}
+
+func (r *compactReader) uvarint() (uint64, bool) {
+	n, size := binary.Uvarint(r.src[r.at:])
+	if size <= 0 {
+		return 0, false
+	}
+	r.at += size
+	return n, true
+}
+
+func (r *compactReader) float(k value.Kind) (v value.Value, ok bool) {
+	if k == value.Float32 {
+		at, ok := r.take(4)
+		if !ok {
+			return v, false
+		}
+		n := binary.LittleEndian.Uint32(r.src[at:])
+		return checked(value.CheckedFloat(k, float64(math.Float32frombits(n))))
+	}
+	at, ok := r.take(8)
+	if !ok {
+		return v, false
+	}
+	n := binary.LittleEndian.Uint64(r.src[at:])
+	return checked(value.CheckedFloat(k, math.Float64frombits(n)))
+}
