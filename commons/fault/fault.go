@@ -78,11 +78,15 @@ func From(err error) *Error {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{Code: StatementTimeout, Message: "the statement took longer than allowed", Err: err}
+		return &Error{
+			Code: StatementTimeout, Message: "the statement took longer than allowed", Err: err,
+		}
 	case errors.Is(err, context.Canceled):
 		return &Error{Code: Cancelled, Message: "the request was cancelled", Err: err}
 	}
-	return &Error{Code: Internal, Message: "internal error; the server's log has the details", Err: err}
+	return &Error{
+		Code: Internal, Message: "internal error; the server's log has the details", Err: err,
+	}
 }
 
 // CodeOf returns the code From(err) would carry, and "" for nil.

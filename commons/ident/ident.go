@@ -99,7 +99,11 @@ func ParseUserID(s string) (UserID, error) {
 	return UserID(s), nil
 }
 
-var reservedUsers = map[string]bool{"system": true, "user": true, "shared": true, "stream": true, "null": true}
+// reservedUsers stand for something else where an id can stand, as in
+// ns.user.table.
+var reservedUsers = map[string]bool{
+	"system": true, "user": true, "shared": true, "stream": true, "null": true,
+}
 
 // ParseNamespaceID validates the name of a namespace that may be created:
 // a letter, then letters, digits and underscores, at most MaxName bytes.
@@ -141,7 +145,8 @@ func parseName(what, s string) (string, error) {
 		case i > 0 && (c == '_' || c >= '0' && c <= '9'):
 		default:
 			return "", fault.New(fault.InvalidParameter,
-				"%s name %q must be a letter followed by letters, digits and underscores", what, clip(s))
+				"%s name %q must be a letter followed by letters, digits and underscores",
+				what, clip(s))
 		}
 	}
 	return strings.ToLower(s), nil

@@ -32,7 +32,7 @@ type Codec interface {
 	// kind kinds[i]; anything else is an error.
 	AppendRow(dst []byte, kinds []value.Kind, vals []value.Value) ([]byte, error)
 	// DecodeRow reads a row of the given kinds into dst, which has
-	// len(kinds) elements. Strings may not alias src. Damaged input is a
+	// len(kinds) elements. Values do not alias src. Damaged input is a
 	// fault.Corruption, never a panic, and never allocates more than a small
 	// multiple of len(src).
 	DecodeRow(src []byte, kinds []value.Kind, dst []value.Value) error
@@ -53,5 +53,6 @@ func ByName(name string) (Codec, error) {
 			return c, nil
 		}
 	}
-	return nil, fault.New(fault.InvalidParameter, "unknown codec %q; use row, json, msgpack or cbor", name)
+	return nil, fault.New(fault.InvalidParameter,
+		"unknown codec %.64q; use row, json, msgpack or cbor", name)
 }
