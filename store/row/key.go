@@ -85,6 +85,12 @@ func ChangeKey(u ident.UserID, seq clock.Seq) []byte {
 	return binary.BigEndian.AppendUint64(appendUser(dst, u), uint64(seq))
 }
 
+// ChangeEnd returns the first key behind all changes of a user.
+func ChangeEnd(u ident.UserID) []byte {
+	dst := append(make([]byte, 0, 3+len(u)), spaceChange)
+	return PrefixEnd(appendUser(dst, u))
+}
+
 // SplitChangeKey takes a change key apart.
 func SplitChangeKey(key []byte) (ident.UserID, clock.Seq, error) {
 	if len(key) == 0 || key[0] != spaceChange {

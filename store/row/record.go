@@ -75,7 +75,7 @@ const (
 type Change struct {
 	Op   Op
 	Last bool      // the last change of its commit
-	Prev clock.Seq // of the version before, 0 when there was none or only a tombstone
+	Prev clock.Seq // of the version before, also of a tombstone; 0 when there was none
 	PK   []byte    // aliases the bytes it was read from
 }
 

@@ -1,0 +1,74 @@
+package table
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// Write is one change of one row.
+type Write struct {
+	User ident.UserID
+	PK   []byte
+	Op   row.Op
+	Seq  clock.Seq // above the present record's
+	Last bool      // the last change of its commit
+
+	// Present is the record that Table.Present gave, nil when there is none:
+	// none or a tombstone for an Insert, a live row for Update and Delete.
+	Present *row.Record
+
+	// The new row. A Delete has none: its tombstone keeps the present row.
+	Schema  ident.SchemaVersion
+	Codec   serde.ID
+	Payload []byte
+}
+
+// Stage puts w into b: the new record in the place of the present one, the
+// present one among the versions, and the entry of the change index. It
+// returns by how much the number of live rows changes, for AddCount. Nothing
+// but w decides what is staged, so every replica stages the same. A Write that
+// does not fit its Present is an INTERNAL fault and stages nothing. b keeps
+// w.Payload.
+func (t Table) Stage(b *store.Batch, w Write) (delta int, err error) {
+	if err := w.check(); err != nil {
+		return 0, err
+	}
+	next := row.Record{Seq: w.Seq, Schema: w.Schema, Codec: w.Codec, Payload: w.Payload}
+	change := row.Change{Op: w.Op, Last: w.Last, PK: w.PK}
+	if w.Op == row.Delete {
+		next = *w.Present
+		next.Seq, next.Deleted = w.Seq, true
+	}
+	if old := w.Present; old != nil {
+		change.Prev = old.Seq
+		b.Put(t.Part, row.VersionKey(w.User, w.PK, old.Seq), row.AppendRecord(nil, *old))
+	}
+	b.Put(t.Part, row.Key(w.User, w.PK), row.AppendRecord(nil, next))
+	b.Put(t.Part, row.ChangeKey(w.User, w.Seq), row.AppendChange(nil, change))
+	switch w.Op {
+	case row.Insert:
+		delta = 1
+	case row.Delete:
+		delta = -1
+	}
+	return delta, nil
+}
+
+func (w Write) check() error {
+	live := w.Present != nil && !w.Present.Deleted
+	switch {
+	case w.Op < row.Insert || w.Op > row.Delete:
+		return fault.New(fault.Internal, "a change has the unknown operation %d", w.Op)
+	case w.Op == row.Insert && live:
+		return fault.New(fault.Internal, "an insert was staged over a row that is there")
+	case w.Op != row.Insert && !live:
+		return fault.New(fault.Internal, "a change was staged of a row that is not there")
+	case w.Seq <= 0 || w.Present != nil && w.Seq <= w.Present.Seq:
+		return fault.New(fault.Internal, "a change was staged at %d, which is not after its row", w.Seq)
+	}
+	return nil
+}

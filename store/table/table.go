@@ -1,0 +1,96 @@
+// Package table is the hot tier of a table as one thing: rows, their change
+// index, their overwritten versions and two counters, in one partition. It
+// reads through a store.View and stages its writes into a store.Batch.
+//
+// It decides nothing: preconditions, sequence numbers and what may be trimmed
+// are the caller's, and so is hiding tombstones. Writers stage one after
+// another over the same batch; readers are safe for concurrent use. It keeps
+// no state and runs no goroutines.
+package table
+
+import (
+	"encoding/binary"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// Table is a table's part in one partition: a shard of a user table, or a
+// whole shared table, whose rows belong to the empty user id. It is a small
+// value that may be copied.
+type Table struct{ Part store.Partition }
+
+// The counters of a partition, eight big-endian bytes each.
+const (
+	counterRows    = "rows"    // live rows
+	counterTrimmed = "trimmed" // the highest seq whose change was trimmed
+)
+
+// Get returns the record of a user's primary key, and whether there is one. A
+// deleted row that is not trimmed yet is returned with Deleted set.
+func (t Table) Get(v *store.View, user ident.UserID, pk []byte) (row.Record, bool, error) {
+	return parse(v.Get(t.Part, row.Key(user, pk)))
+}
+
+// Present is Get over what b will change: the record that a writer judges its
+// preconditions by and hands to Stage. Its payload is not to be changed.
+func (t Table) Present(
+	v *store.View, b *store.Batch, user ident.UserID, pk []byte,
+) (row.Record, bool, error) {
+	return parse(b.Get(v, t.Part, row.Key(user, pk)))
+}
+
+func parse(raw []byte, found bool, err error) (row.Record, bool, error) {
+	if err != nil || !found {
+		return row.Record{}, false, err
+	}
+	r, err := row.ParseRecord(raw)
+	return r, err == nil, err
+}
+
+// Count returns the number of live rows of all users in the partition.
+func (t Table) Count(v *store.View) (int64, error) {
+	n, err := counter(v.Get(t.Part, row.MetaKey(counterRows)))
+	return int64(n), err
+}
+
+// AddCount changes the number of live rows by delta, the sum of what Stage
+// returned. It reads the number over b.
+func (t Table) AddCount(v *store.View, b *store.Batch, delta int) error {
+	if delta == 0 {
+		return nil
+	}
+	key := row.MetaKey(counterRows)
+	n, err := counter(b.Get(v, t.Part, key))
+	if err != nil {
+		return err
+	}
+	sum := int64(n) + int64(delta)
+	if sum < 0 {
+		return fault.New(fault.Corruption,
+			"partition %s counts fewer than no rows; restore it from a backup", t.Part.Name)
+	}
+	b.Put(t.Part, key, binary.BigEndian.AppendUint64(nil, uint64(sum)))
+	return nil
+}
+
+// Trimmed returns the highest seq whose change is gone from the history, 0
+// when all is there. A reader of changes whose cursor is below it must be told
+// to read everything again.
+func (t Table) Trimmed(v *store.View) (clock.Seq, error) {
+	n, err := counter(v.Get(t.Part, row.MetaKey(counterTrimmed)))
+	return clock.Seq(n), err
+}
+
+func counter(raw []byte, found bool, err error) (uint64, error) {
+	if err != nil || !found {
+		return 0, err
+	}
+	if len(raw) != 8 || raw[0] > 0x7F {
+		return 0, fault.New(fault.Corruption, "a counter of a partition is damaged")
+	}
+	return binary.BigEndian.Uint64(raw), nil
+}

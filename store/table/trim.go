@@ -1,0 +1,105 @@
+package table
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// Cursor is where a Trim goes on; nil is the start. Its content is private to
+// the package, it may be stored and used with a later view.
+type Cursor []byte
+
+// Trim stages the removal of a piece of the history of all users: each change
+// below below, the version that it overwrote, and the row that it deleted
+// unless it was inserted again. It looks at limit changes and users at most,
+// so that a writer does it in bounded pieces between commits: call it with the
+// cursor it returned until done. It also raises Trimmed. removed counts the
+// changes. Everything is read over b, v being the view below it.
+func (t Table) Trim(
+	v *store.View, b *store.Batch, from Cursor, below clock.Seq, limit int,
+) (next Cursor, done bool, removed int, err error) {
+	s := trim{table: t, view: v, batch: b, below: below, budget: max(limit, 1)}
+	if s.trimmed, err = counter(b.Get(v, t.Part, row.MetaKey(counterTrimmed))); err != nil {
+		return from, false, 0, err
+	}
+	floor := s.trimmed
+	lo, hi := row.ChangeSpace()
+	if from != nil {
+		lo = from
+	}
+	for s.budget > 0 && lo != nil {
+		if lo, err = s.user(lo, hi); err != nil {
+			return from, false, s.removed, err
+		}
+	}
+	if s.trimmed > floor {
+		value := binary.BigEndian.AppendUint64(nil, s.trimmed)
+		b.Put(t.Part, row.MetaKey(counterTrimmed), value)
+	}
+	return lo, lo == nil, s.removed, nil
+}
+
+type trim struct {
+	table   Table
+	view    *store.View
+	batch   *store.Batch
+	below   clock.Seq
+	budget  int
+	removed int
+	trimmed uint64
+}
+
+// user trims the changes of the first user from lo on, and returns where to go
+// on: at the next user, or nil behind the last one, or at the change that was
+// one too many.
+func (s *trim) user(lo, hi []byte) (next []byte, err error) {
+	it := s.view.Scan(s.table.Part, store.Range{Lo: lo, Hi: hi})
+	defer func() { err = errors.Join(err, it.Close()) }()
+	var first ident.UserID
+	for n := 0; it.Next(); n++ {
+		e, user, err := parseEntry(it)
+		switch {
+		case err != nil:
+			return nil, err
+		case n == 0:
+			first = user
+		case user != first:
+			return bytes.Clone(it.Key()), nil
+		}
+		if s.budget--; s.budget < 0 {
+			return bytes.Clone(it.Key()), nil
+		}
+		if e.Seq >= s.below {
+			return row.ChangeEnd(user), nil
+		}
+		if err := s.remove(user, e); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func (s *trim) remove(user ident.UserID, e Entry) error {
+	part := s.table.Part
+	pk := bytes.Clone(e.PK)
+	s.batch.Delete(part, row.ChangeKey(user, e.Seq))
+	if e.Prev != 0 {
+		s.batch.Delete(part, row.VersionKey(user, pk, e.Prev))
+	}
+	s.removed++
+	s.trimmed = max(s.trimmed, uint64(e.Seq))
+	if e.Op != row.Delete {
+		return nil
+	}
+	rec, found, err := s.table.Present(s.view, s.batch, user, pk)
+	if err == nil && found && rec.Deleted && rec.Seq == e.Seq {
+		s.batch.Delete(part, row.Key(user, pk))
+	}
+	return err
+}
