@@ -1,0 +1,55 @@
+// Package live tells subscribers which rows changed.
+//
+// A subscription follows one query over one user's rows of one table. The
+// promise:
+//
+//  1. A subscriber gets a snapshot at a seq S, then every change of its result
+//     after S once, in commit order. Events of a commit come one after another
+//     and the last one that concerns the query is marked Commit.
+//  2. A row that stops matching is told as a Delete with reason Leave, one
+//     that starts matching as an Insert with reason Enter, judged on the old
+//     and the new row. An update that changes nothing the query shows is not
+//     told (name _seq or _updated in the query to see every one).
+//  3. A subscription that resumes from a cursor gets exactly what was missed,
+//     also after a restart. A cursor inside a commit that has more to tell
+//     resumes at that commit's start. When history no longer reaches back, a
+//     Resync says so and a new snapshot follows.
+//  4. Publishing never waits for a subscriber. What waits for one is bounded
+//     in events and bytes; when that is full it is dropped, and the subscriber
+//     is given it from history at its own pace, or ended with its cursor, by
+//     the policy it chose.
+//
+// The cursor to keep is the seq of the last Ready batch, of an event marked
+// Commit or of a Progress, whichever came last.
+//
+// # Mechanics
+//
+// The package runs no goroutines. Committers push: Publish composes each
+// distinct query's events once, with no lock held, and appends the same
+// pointers to the queues of its live subscriptions. Subscribers pull: Notify
+// says that there is something, Poll hands it out. All reading of the store is
+// done by Poll, in bounded pieces, each from a view that it releases before it
+// returns; so a slow subscriber holds neither a view nor a goroutine.
+//
+// A subscription registers first, then loads its snapshot page by page, then
+// replays the change index from S on, and becomes live once it has read all
+// that was published. Registering comes before reading, a commit is in the
+// view before it is published, and whether nothing newer was published is
+// checked under the lock that Publish takes first: so what Publish did not
+// queue is in a view that is read later, and what both have is dropped by its
+// seq. A page after the first shows the state at S too: rows that changed
+// since are read from the versions that history keeps, and when those are
+// trimmed, the subscription starts again with a Resync. A subscription that
+// fell behind is as one that has just loaded its snapshot.
+//
+// # Locks
+//
+// Each shard's subscriptions have one mutex (shard.mu), held for a few pointer
+// moves. Hub.mu guards the registry. Neither is taken while the other is held,
+// and no callback, decoding or I/O happens under either. What Poll alone uses
+// is guarded by there being one poller at a time.
+//
+// It does not parse SQL, check rights, know sockets or replication. Who may
+// follow what is the caller's to decide before Subscribe, and to revoke with
+// EndTable, EndOwner or Kill.
+package live

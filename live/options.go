@@ -1,0 +1,178 @@
+package live
+
+import (
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/predicate"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// Change is one row's change as a commit made it. Old and New are the live
+// rows before and after it: nil when there was none, or only a tombstone. The
+// hub reads the payloads during Publish and keeps nothing of them.
+type Change struct {
+	Table ident.TableID
+	User  ident.UserID
+	Op    row.Op
+	Seq   clock.Seq
+	Last  bool // the last change of its commit for this table and user
+	PK    []byte
+	Old   *row.Record
+	New   *row.Record
+}
+
+// Source is what a Hub needs of the engine below it. Its methods are safe for
+// concurrent use and are called with no lock held.
+type Source interface {
+	// View returns the published view, which the caller releases, and the seq
+	// up to which the shard's commits are in it. A commit is in a view before
+	// Publish is called for it.
+	View(shard ident.ShardID) (v *store.View, applied clock.Seq)
+	// Partition returns the handle of a table's rows on a shard, false when
+	// the table is gone.
+	Partition(t *ddl.Table, shard ident.ShardID) (store.Partition, bool)
+	// Schema returns a version of a table's physical schema. Publish calls it,
+	// so it answers from memory.
+	Schema(t ident.TableID, v ident.SchemaVersion) (*row.Schema, error)
+	// Shard returns the shard that holds a user's rows.
+	Shard(t *ddl.Table, u ident.UserID) ident.ShardID
+	// Covered returns nil when a cursor that a client brought is one of the
+	// shard's history, and CURSOR_TOO_OLD when it is in the future or in a gap
+	// that a crash left.
+	Covered(shard ident.ShardID, cursor clock.Seq) error
+}
+
+// Options configure New. Source is required; 0 means the default elsewhere.
+type Options struct {
+	Source Source
+	// QueueEvents bounds the events that wait for one subscriber. Default 1024.
+	QueueEvents int
+	// QueueBytes bounds the memory of the events that wait for one subscriber,
+	// each counted in full although subscribers share it. An empty queue takes
+	// an event of any size. Default 1 MiB.
+	QueueBytes int
+	// MaxPerUser bounds the subscriptions of one owner. Default 100.
+	MaxPerUser int
+	// MaxTotal bounds all subscriptions of the hub. Default 100,000.
+	MaxTotal int
+	// BatchSize is the rows of a snapshot's page when the subscriber does not
+	// say. Default 1000.
+	BatchSize int
+	// MaxBatchSize bounds what a subscriber may ask for. Default 10,000.
+	MaxBatchSize int
+	// BatchBytes ends a page early when its rows take that much memory. It is
+	// also a bound on what one Poll reads. Default 1 MiB.
+	BatchBytes int
+	// ScanRows bounds the stored rows or changes that one Poll looks at, so
+	// that a filter that matches nothing can't hold its caller. Default 4096.
+	ScanRows int
+	// Now is the clock of Info.Created. Default time.Now.
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	set := func(p *int, def int) {
+		if *p <= 0 {
+			*p = def
+		}
+	}
+	set(&o.QueueEvents, 1024)
+	set(&o.QueueBytes, 1<<20)
+	set(&o.MaxPerUser, 100)
+	set(&o.MaxTotal, 100_000)
+	set(&o.BatchSize, 1000)
+	set(&o.MaxBatchSize, 10_000)
+	set(&o.BatchBytes, 1<<20)
+	set(&o.ScanRows, 4096)
+	o.BatchSize = min(o.BatchSize, o.MaxBatchSize)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Policy is what happens when a subscriber's queue is full.
+type Policy string
+
+// The policies. Conflate is not offered yet and refused with UNSUPPORTED.
+const (
+	Replay     Policy = "replay"     // the default: catch up from history, nothing is lost
+	Disconnect Policy = "disconnect" // end with SLOW_CONSUMER and the cursor
+	Conflate   Policy = "conflate"   // keep the last state of each row only
+)
+
+// SubscribeOptions are what a subscriber may choose.
+type SubscribeOptions struct {
+	// LastRows limits the snapshot to the last rows in primary key order; nil
+	// means all rows, 0 none. Changes of all rows follow in any case.
+	LastRows *int
+	// BatchSize is the most rows of a Batch; 0 means the hub's default.
+	BatchSize int
+	// From resumes behind a cursor instead of reading a snapshot.
+	From *clock.Seq
+	// Policy is Replay when empty.
+	Policy Policy
+}
+
+// Spec describes a subscription.
+type Spec struct {
+	ID      ident.LiveID     // unique on the hub; "" has the hub choose one
+	Owner   ident.UserID     // who asked, for limits and listings
+	User    ident.UserID     // whose rows are followed
+	Query   *predicate.Query // over a user table
+	Options SubscribeOptions
+	// Notify is called when a subscriber that had nothing to read should Poll.
+	// It is called without locks, from committers too: it must not block, and
+	// must not call the subscription. It may be called more often than needed.
+	// Nil is allowed.
+	Notify func()
+}
+
+func (h *Hub) checkSpec(spec *Spec) error {
+	if spec.Query == nil || spec.Query.Match == nil || spec.Query.Project == nil {
+		return fault.New(fault.Internal, "a live query was given without a compiled query")
+	}
+	switch t := spec.Query.Table; {
+	case t.Kind == ddl.SharedTable:
+		return fault.New(fault.LiveSharedTable,
+			"%s is a SHARED table; live queries follow USER tables", t.FullName())
+	case t.Kind != ddl.UserTable:
+		return fault.New(fault.LiveUnsupportedQuery,
+			"%s is not a USER table; live queries follow USER tables", t.FullName())
+	case spec.User == "":
+		return fault.New(fault.UserRequired, "name the user whose rows of %s to follow", t.FullName())
+	}
+	return h.checkOptions(&spec.Options)
+}
+
+func (h *Hub) checkOptions(o *SubscribeOptions) error {
+	switch o.Policy {
+	case "":
+		o.Policy = Replay
+	case Replay, Disconnect:
+	case Conflate:
+		return fault.New(fault.Unsupported,
+			"policy %q is not supported; use %q or %q", Conflate, Replay, Disconnect)
+	default:
+		return fault.New(fault.InvalidParameter,
+			"unknown policy; use %q or %q", Replay, Disconnect)
+	}
+	if o.BatchSize == 0 {
+		o.BatchSize = h.opts.BatchSize
+	}
+	switch {
+	case o.BatchSize < 0 || o.BatchSize > h.opts.MaxBatchSize:
+		return fault.New(fault.InvalidParameter,
+			"batch_size must be 1 to %d", h.opts.MaxBatchSize)
+	case o.LastRows != nil && *o.LastRows < 0:
+		return fault.New(fault.InvalidParameter, "last_rows must not be negative")
+	case o.From != nil && *o.From < 0:
+		return fault.New(fault.InvalidParameter, "from must not be negative")
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package live
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+)
+
+// job is what one Publish has to tell one feed.
+type job struct {
+	changes []*Change
+	groups  []*groupJob
+}
+
+// groupJob is what one Publish has to tell the subscriptions of one query.
+type groupJob struct {
+	group    *group
+	composer composer
+	events   []*Event
+	err      error
+}
+
+// Publish tells subscribers of whole commits that are durable and in the
+// published view; applied is the seq up to which that view holds the shard. It
+// does no I/O and never waits for a subscriber. Nothing of changes is kept.
+//
+// Events are composed with no lock held; what a subscription becomes live in
+// the meantime has read a view that holds these changes already.
+//
+// REQUIRES: changes are of one shard, in seq order; one call at a time for a
+// shard, after those for earlier commits.
+func (h *Hub) Publish(shard ident.ShardID, applied clock.Seq, changes []Change) {
+	sh := h.shard(shard)
+	if sh == nil {
+		return
+	}
+	jobs := sh.begin(applied, changes)
+	im := images{source: h.opts.Source}
+	for _, j := range jobs {
+		j.compose(&im)
+	}
+	wake, over := sh.deliver(applied, jobs)
+	for _, s := range over {
+		h.forget(s)
+	}
+	for _, s := range wake {
+		s.notify()
+	}
+}
+
+// begin notes that there is something newer to read, and collects who is to be
+// told what.
+func (sh *shard) begin(applied clock.Seq, changes []Change) []*job {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.published = max(sh.published, applied)
+	if len(sh.feeds) == 0 {
+		return nil
+	}
+	var feeds []*feed
+	var f *feed
+	for i := range changes {
+		c := &changes[i]
+		if i == 0 || c.Table != changes[i-1].Table || c.User != changes[i-1].User {
+			f = sh.feeds[feedKey{c.Table, c.User}]
+		}
+		if f == nil {
+			continue
+		}
+		if f.job == nil {
+			f.job = &job{}
+			feeds = append(feeds, f)
+		}
+		f.job.changes = append(f.job.changes, c)
+	}
+	var jobs []*job
+	for _, f := range feeds {
+		for _, g := range f.liveGroups() {
+			f.job.groups = append(f.job.groups,
+				&groupJob{group: g, composer: composer{query: g.query}})
+		}
+		if len(f.job.groups) > 0 {
+			jobs = append(jobs, f.job)
+		}
+		f.job = nil
+	}
+	return jobs
+}
+
+// compose builds each group's events. A change is decoded once for all groups
+// of one schema version.
+func (j *job) compose(im *images) {
+	for _, c := range j.changes {
+		im.set(c.Seq, c.Old, c.New)
+		for _, g := range j.groups {
+			if g.err == nil {
+				g.events, g.err = g.composer.add(g.events, im, c.Last)
+			}
+		}
+	}
+	for _, g := range j.groups {
+		if g.err == nil {
+			g.events = g.composer.flush(g.events)
+		}
+	}
+}
+
+// deliver appends the events to the queues of those who are live, and returns
+// whom to wake and who ended.
+func (sh *shard) deliver(applied clock.Seq, jobs []*job) (wake, over []*Subscription) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.told = max(sh.told, applied)
+	for _, j := range jobs {
+		for _, g := range j.groups {
+			for _, s := range g.group.subs {
+				if s.state != live || (len(g.events) == 0 && g.err == nil) {
+					continue
+				}
+				idle := s.queue.len() == 0
+				alive := s.offerLocked(g.events, g.err)
+				if !alive {
+					over = append(over, s)
+				}
+				if !alive || idle && (s.queue.len() > 0 || s.state != live) {
+					wake = append(wake, s)
+				}
+			}
+		}
+	}
+	for _, s := range over {
+		sh.removeLocked(s)
+	}
+	return wake, over
+}

@@ -1,0 +1,296 @@
+package live
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/sql/predicate"
+)
+
+// state is where a subscription is in its life.
+type state uint8
+
+const (
+	resuming state = iota // checks the cursor it was given
+	loading               // reads its snapshot, a page per Poll
+	waiting               // for the subscriber to ask for the next page
+	lagging               // reads changes from history
+	live                  // is given changes by Publish
+	ended
+)
+
+var stateNames = [...]string{"resuming", "loading", "waiting", "replaying", "live", "ended"}
+
+// Info is what listings show of a subscription.
+type Info struct {
+	ID          ident.LiveID
+	Owner       ident.UserID // who asked
+	User        ident.UserID // whose rows it follows
+	Table       ident.TableID
+	Query       string
+	State       string    // resuming, loading, waiting, replaying, live or ended
+	Cursor      clock.Seq // what the subscriber may resume from, 0 for none yet
+	Queued      int       // events that wait for it
+	QueuedBytes int
+	Delivered   uint64 // events it was given
+	Created     time.Time
+}
+
+// Subscription is one live query of one subscriber. Poll and Progress are for
+// one goroutine at a time; the other methods are safe for concurrent use.
+type Subscription struct {
+	hub     *Hub
+	shard   *shard
+	id      ident.LiveID
+	owner   ident.UserID
+	table   ident.TableID
+	opts    SubscribeOptions
+	wakeup  func()
+	created time.Time
+
+	// Of the goroutine that polls.
+	polling atomic.Bool
+	out     []Message // composed, not yet taken
+	held    *Event    // of a commit that replay is inside of
+	snap    *snapshot // nil unless resuming, loading or waiting
+
+	// Guarded by shard.mu. group stays set after the end.
+	group     *group
+	slot      int // in group.subs, -1 when not there
+	state     state
+	queue     queue     // while live
+	from      clock.Seq // events up to it are not for this subscription
+	pos       clock.Seq // while lagging: everything up to it was composed
+	cursor    clock.Seq
+	delivered uint64
+	end       Ended
+	endTold   bool
+}
+
+func newSubscription(h *Hub, spec Spec) *Subscription {
+	s := &Subscription{
+		hub: h, id: spec.ID, owner: spec.Owner, table: spec.Query.Table.ID,
+		opts: spec.Options, wakeup: spec.Notify, created: h.opts.Now(), slot: -1,
+		state: loading, snap: newSnapshot(spec.Options.LastRows),
+	}
+	if spec.Options.From != nil {
+		s.state = resuming
+	}
+	s.out = []Message{Ack{
+		Columns: spec.Query.Columns, SchemaVersion: spec.Query.Table.Version,
+		BatchSize: spec.Options.BatchSize,
+	}}
+	return s
+}
+
+// ID returns the subscription's id.
+func (s *Subscription) ID() ident.LiveID { return s.id }
+
+// Columns returns the columns of the projected rows.
+func (s *Subscription) Columns() []predicate.Column { return s.group.query.Columns }
+
+// Info returns what listings show.
+func (s *Subscription) Info() Info {
+	s.shard.mu.Lock()
+	defer s.shard.mu.Unlock()
+	i := Info{
+		ID: s.id, Owner: s.owner, Table: s.table, State: stateNames[s.state],
+		Cursor: s.cursor, Queued: s.queue.len(), QueuedBytes: s.queue.bytes,
+		Delivered: s.delivered, Created: s.created,
+	}
+	if s.group != nil {
+		i.User, i.Query = s.group.feed.user, s.group.query.Text
+	}
+	return i
+}
+
+// Poll returns up to most messages that are due, 1 at least, and whether there
+// is more to do: then it is called again when the caller has room. Otherwise
+// Notify says when. It never waits for changes, but reads a bounded piece of
+// the store when the subscription loads its snapshot or has fallen behind; so
+// it may return no message and yet more.
+//
+// The only error is ctx's end, after which Poll may be called again and
+// nothing is lost. Whatever else goes wrong ends the subscription with an
+// Ended message, which is the last one.
+func (s *Subscription) Poll(ctx context.Context, most int) (msgs []Message, more bool, err error) {
+	if !s.polling.CompareAndSwap(false, true) {
+		return nil, false, fault.New(fault.Internal, "a live query was polled by two goroutines")
+	}
+	defer s.polling.Store(false)
+	most = max(most, 1)
+	if err := s.step(ctx, most); err != nil {
+		return nil, false, fault.From(err)
+	}
+	msgs, more = s.take(most)
+	return msgs, more, nil
+}
+
+// step does one piece of work when there is nothing left to hand out.
+func (s *Subscription) step(ctx context.Context, most int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.shard.mu.Lock()
+	now := s.state
+	switch {
+	case now == ended:
+		s.tellEndLocked()
+	case now == live && len(s.out) == 0:
+		for n := min(most, s.queue.len()); n > 0; n-- {
+			s.out = append(s.out, Changed{s.queue.pop()})
+		}
+	}
+	s.shard.mu.Unlock()
+	if len(s.out) > 0 || now == waiting || now == live || now == ended {
+		return nil
+	}
+	return s.read(ctx, now, most)
+}
+
+// tellEndLocked replaces what is left to hand out with the Ended message.
+func (s *Subscription) tellEndLocked() {
+	s.out, s.held, s.snap = nil, nil, nil
+	if !s.endTold {
+		s.endTold = true
+		s.out = []Message{s.end}
+	}
+}
+
+// take hands out messages and accounts for them.
+func (s *Subscription) take(most int) ([]Message, bool) {
+	n := min(most, len(s.out))
+	msgs := s.out[:n:n]
+	if s.out = s.out[n:]; len(s.out) == 0 {
+		s.out = nil
+	}
+	s.shard.mu.Lock()
+	defer s.shard.mu.Unlock()
+	for _, m := range msgs {
+		switch m := m.(type) {
+		case Changed:
+			s.delivered++
+			if m.Commit {
+				s.cursor = max(s.cursor, m.Seq)
+			}
+		case Batch:
+			s.cursor = max(s.cursor, m.LastSeq)
+		case Resync:
+			s.cursor = 0
+		}
+	}
+	switch s.state {
+	case resuming, loading, lagging:
+		return msgs, true
+	case live:
+		return msgs, len(s.out) > 0 || s.queue.len() > 0
+	case ended:
+		return msgs, !s.endTold || len(s.out) > 0
+	}
+	return msgs, len(s.out) > 0
+}
+
+// Progress returns the seq up to which everything was told, and false when
+// there is something to Poll first or the subscriber knows that seq already.
+// Servers call it every few seconds and send the message, so that subscribers
+// of quiet tables keep a cursor that history reaches.
+//
+// REQUIRES: as for Poll; what Poll returned has been sent.
+func (s *Subscription) Progress() (Progress, bool) {
+	if !s.polling.CompareAndSwap(false, true) {
+		return Progress{}, false
+	}
+	defer s.polling.Store(false)
+	s.shard.mu.Lock()
+	defer s.shard.mu.Unlock()
+	seq := max(s.from, s.shard.told)
+	if s.state != live || len(s.out) > 0 || s.queue.len() > 0 || seq <= s.cursor {
+		return Progress{}, false
+	}
+	s.cursor = seq
+	return Progress{Seq: seq}, true
+}
+
+// NextBatch asks for the next page of the snapshot. It does nothing unless a
+// Batch that has more was the last thing told. It calls Notify.
+func (s *Subscription) NextBatch() {
+	s.shard.mu.Lock()
+	asked := s.state == waiting
+	if asked {
+		s.state = loading
+	}
+	s.shard.mu.Unlock()
+	if asked {
+		s.notify()
+	}
+}
+
+// Close ends the subscription. What waits for it is dropped, and the next Poll
+// returns the Ended message. Only the first call has an effect. It calls
+// Notify.
+func (s *Subscription) Close(why EndReason) { s.finish(why, nil) }
+
+func (s *Subscription) finish(why EndReason, err error) {
+	s.shard.mu.Lock()
+	first := s.endLocked(why, err)
+	if first {
+		s.shard.removeLocked(s)
+	}
+	s.shard.mu.Unlock()
+	if first {
+		s.hub.forget(s)
+		s.notify()
+	}
+}
+
+// endLocked marks s as ended and reports whether it was not yet. The caller
+// takes it out of its group and of the hub.
+func (s *Subscription) endLocked(why EndReason, err error) bool {
+	if s.state == ended {
+		return false
+	}
+	if s.state == live {
+		s.group.live--
+	}
+	s.state = ended
+	s.queue.drop()
+	s.end = Ended{Reason: why, Err: err, Cursor: s.cursor}
+	return true
+}
+
+// offerLocked queues events for a subscription that is live. When they do not
+// fit, everything that waits is dropped: the subscription reads it from
+// history once it is polled, or ends, by its policy. It returns false when the
+// subscription has ended.
+func (s *Subscription) offerLocked(events []*Event, err error) bool {
+	if err != nil {
+		s.endLocked(Failed, err)
+		return false
+	}
+	opts := &s.hub.opts
+	for _, e := range events {
+		if e.Seq <= s.from || s.queue.push(e, opts.QueueEvents, opts.QueueBytes) {
+			continue
+		}
+		first := s.queue.drop()
+		if s.opts.Policy == Disconnect {
+			s.endLocked(SlowConsumer, fault.New(fault.SlowConsumer,
+				"the subscriber reads too slowly; resume from the cursor"))
+			return false
+		}
+		s.state, s.pos = lagging, first.Seq-1
+		s.group.live--
+		return true
+	}
+	return true
+}
+
+func (s *Subscription) notify() {
+	if s.wakeup != nil {
+		s.wakeup()
+	}
+}
