@@ -45,34 +45,6 @@ const (
 	Dropping State = "dropping"
 )
 
-// Type is the declared type of a column.
-type Type struct {
-	Kind      value.Kind `json:"kind"`
-	Length    int        `json:"length,omitempty"`    // VARCHAR(n): characters; 0 is no limit
-	Precision int        `json:"precision,omitempty"` // DECIMAL(p, s)
-	Scale     int        `json:"scale,omitempty"`
-}
-
-// Func is the name of a function that may stand in DEFAULT.
-type Func string
-
-// The functions that may stand in DEFAULT.
-const (
-	FuncSnowflake     Func = "SNOWFLAKE_ID"
-	FuncUUIDv7        Func = "UUID_V7"
-	FuncULID          Func = "ULID"
-	FuncNow           Func = "NOW"
-	FuncCurrentUserID Func = "CURRENT_USER_ID"
-)
-
-// Default is what a column gets when an INSERT leaves it out: a function's
-// value, or a literal when Func is empty. Text is how it was written.
-type Default struct {
-	Func Func   `json:"func,omitempty"`
-	Text string `json:"text"` // literal: value.Parse(column kind, Text)
-	Null bool   `json:"null,omitempty"`
-}
-
 // Column is a column of a table.
 type Column struct {
 	ID      ident.ColumnID `json:"id"`

@@ -1,0 +1,308 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
+)
+
+// Words that statements begin with.
+const (
+	wordSelect    = "SELECT"
+	wordWith      = "WITH"
+	wordValues    = "VALUES"
+	wordExplain   = "EXPLAIN"
+	wordCreate    = "CREATE"
+	wordAlter     = "ALTER"
+	wordDrop      = "DROP"
+	wordShow      = "SHOW"
+	wordUse       = "USE"
+	wordDescribe  = "DESCRIBE"
+	wordDesc      = "DESC"
+	wordSubscribe = "SUBSCRIBE"
+	wordExecute   = "EXECUTE"
+)
+
+// engineKinds are the statements that the query engine parses itself.
+var engineKinds = map[string]Kind{
+	wordSelect: Select, wordValues: Select, "INSERT": Insert, "UPDATE": Update, "DELETE": Delete,
+}
+
+// ownWords are the first words of statements that are parsed here.
+var ownWords = []string{
+	wordWith, wordExplain, wordCreate, wordAlter, wordDrop, wordShow, wordUse, wordDescribe,
+	wordDesc, wordSubscribe, wordExecute,
+}
+
+// notOffered are the first words of statements that are SQL, or will be ours,
+// and are refused by name. The values say what to do instead.
+var notOffered = map[string]string{
+	"ACK": "", "ANALYZE": "", "BACKUP": "", "BEGIN": "", "BINLOG": "", "CACHE": "",
+	"CALL": "", "CHANGE": "", "CHECK": "", "CHECKSUM": "", "CLEAR": "", "CLUSTER": "",
+	"COMMIT": "", "COMPACT": "", "CONSUME": "", "COPY": "", "DEALLOCATE": "", "DECLARE": "",
+	"DO": "use SELECT", "END": "", "ERASE": "", "EXPORT": "", "FETCH": "", "FLUSH": "",
+	"GRANT": "rights go by role: ALTER USER 'id' SET ROLE r", "HANDLER": "", "HELP": "",
+	"IMPORT": "", "INSTALL": "", "KILL": "", "LISTEN": "use SUBSCRIBE TO", "LOAD": "",
+	"LOCK": "", "MERGE": "", "NOTIFY": "", "OPTIMIZE": "", "PREPARE": "", "PURGE": "",
+	"REFRESH": "", "RELEASE": "", "RENAME": "", "REPAIR": "", "REPLACE": "use UPDATE or INSERT",
+	"REPLAY": "", "RESET": "", "RESIGNAL": "", "RESTORE": "", "REVOKE": "rights go by role: " +
+		"ALTER USER 'id' SET ROLE r", "ROLLBACK": "", "RUN": "", "SAVEPOINT": "",
+	"SET": "", "SHUTDOWN": "", "SIGNAL": "", "START": "", "STOP": "", "STORAGE": "",
+	"TABLE": "use SELECT * FROM the table", "TRACE": "", "TRUNCATE": "use DELETE FROM",
+	"UNINSTALL": "", "UNLISTEN": "", "UNLOCK": "", "VACUUM": "", "WAIT": "", "XA": "",
+}
+
+// statement recognises the whole statement: its kind, and its node when it is
+// one of our own.
+func (p *parser) statement() (Kind, Node, error) {
+	word := p.word()
+	if kind, ok := engineKinds[word]; ok {
+		return kind, nil, nil
+	}
+	switch word {
+	case "":
+		return p.openingSign()
+	case wordWith:
+		return p.with()
+	case wordExplain:
+		return p.explain()
+	case wordCreate:
+		return p.create()
+	case wordAlter:
+		return p.alter()
+	case wordDrop:
+		return p.drop()
+	case wordShow:
+		return p.show()
+	case wordUse:
+		return p.use()
+	case wordDescribe, wordDesc:
+		return p.describe()
+	case wordSubscribe:
+		return p.subscribe()
+	}
+	return p.unknown(word)
+}
+
+// openingSign recognises a SELECT in parentheses.
+func (p *parser) openingSign() (Kind, Node, error) {
+	for p.acceptKind(LeftParen) {
+	}
+	switch p.word() {
+	case wordSelect, wordWith, wordValues:
+		return Select, nil, nil
+	}
+	return 0, nil, p.failExpected("a statement, such as SELECT")
+}
+
+// with recognises what WITH ... stands in front of.
+func (p *parser) with() (Kind, Node, error) {
+	depth := 0
+	for i, t := range p.toks {
+		switch t.Kind {
+		case LeftParen:
+			depth++
+		case RightParen:
+			depth--
+		case Identifier:
+			kind, ok := engineKinds[strings.ToUpper(t.Text(p.src))]
+			if ok && depth == 0 && p.toks[i-1].Kind == RightParen {
+				return kind, nil, nil
+			}
+		}
+	}
+	// WITH a AS (...) (SELECT ...) is left to the engine to judge.
+	if last := p.toks[len(p.toks)-1]; last.Kind == RightParen {
+		return Select, nil, nil
+	}
+	p.i = len(p.toks)
+	return 0, nil, p.failExpected("SELECT behind WITH")
+}
+
+// explain recognises EXPLAIN of a statement that the engine runs.
+func (p *parser) explain() (Kind, Node, error) {
+	p.next()
+	switch word := p.word(); word {
+	case "LIVE", "ANALYZE":
+		return 0, nil, p.unsupported("EXPLAIN %s is not supported; use EXPLAIN SELECT", word)
+	case wordSelect, wordWith, wordValues, "INSERT", "UPDATE", "DELETE", "FORMAT", "PLAN":
+		return Explain, nil, nil
+	}
+	if p.peek().Kind == LeftParen {
+		return Explain, nil, nil
+	}
+	return 0, nil, p.failExpected("a SELECT to explain")
+}
+
+// unknown refuses a statement that is not offered, or is none.
+func (p *parser) unknown(word string) (Kind, Node, error) {
+	if instead, ok := notOffered[word]; ok {
+		p2 := *p
+		p2.i++
+		return 0, nil, p.refuse(strings.TrimSpace(word+" "+p2.secondWord(word)), instead)
+	}
+	known := append([]string(nil), ownWords...)
+	for w := range engineKinds {
+		known = append(known, w)
+	}
+	for w := range notOffered {
+		known = append(known, w)
+	}
+	return 0, nil, p.fail(fault.InvalidSQL, "%q is no statement%s",
+		clip(p.peek().Text(p.src)), suggest(word, known))
+}
+
+// secondWord returns the next word where the first alone names no statement.
+func (p *parser) secondWord(first string) string {
+	switch first {
+	case "LOAD", "SET", "START", "LOCK", "UNLOCK", "FLUSH", "BACKUP", "RESTORE", "STORAGE", "CLUSTER",
+		"CLEAR", "CHECK", "KILL", "EXPORT", "IMPORT", "ERASE", "RENAME", "TRUNCATE", "RUN", "WAIT":
+		switch word := p.word(); word {
+		case "DATA", "XML", "GLOBAL", "SESSION", "NAMES", "TRANSACTION", "TABLE", "TABLES", "ALL",
+			"DATABASE", "NAMESPACE", "FLUSH", "COMPACT", "JOIN", "LEAVE", "CACHE", "JOB", "USER",
+			"QUERY", "LIVE", "READ", "PASSWORD", "FLOW", "FOR":
+			return word
+		}
+	}
+	return ""
+}
+
+// refuse says that a statement is known and not offered.
+func (p *parser) refuse(statement, instead string) error {
+	if instead != "" {
+		instead = "; " + instead
+	}
+	return p.unsupported("%s is not supported%s", statement, instead)
+}
+
+// object recognises the word behind CREATE, ALTER, DROP or SHOW that names no
+// statement of ours: one of known is refused by name.
+func (p *parser) object(verb string, own, known []string) error {
+	word := p.word()
+	for _, k := range known {
+		if word == k {
+			return p.at(0, p.refuse(verb+" "+word, ""))
+		}
+	}
+	if word == "" {
+		return p.failExpected(strings.Join(own, ", ") + " behind " + verb)
+	}
+	return p.fail(fault.InvalidSQL, "%s %s is no statement%s", verb,
+		clip(p.peek().Text(p.src)), suggest(word, append(append([]string(nil), own...), known...)))
+}
+
+// Objects that other databases, or later versions of this one, create and drop.
+var otherObjects = []string{
+	"AGGREGATE", "DATABASE", "DEFINER", "EVENT", "EXTENSION", "FLOW", "FULLTEXT", "FUNCTION",
+	"INDEX", "LOGFILE", "MATERIALIZED", "POLICY", "PROCEDURE", "ROLE", "SCHEMA", "SEQUENCE",
+	"SERVER", "SPATIAL", "SQL", "STORAGE", "STREAM", "TABLESPACE", "TEMPORARY", "TOPIC",
+	"TRIGGER", "TYPE", "UNIQUE", "VIEW", "ALGORITHM", "ONLINE", "INSTANCE", "PREPARE",
+}
+
+func (p *parser) create() (Kind, Node, error) {
+	p.next()
+	switch {
+	case p.is("OR", "REPLACE"):
+		return 0, nil, p.unsupported("CREATE OR REPLACE is not supported; drop it first")
+	case p.is("DATABASE"), p.is("SCHEMA"):
+		return 0, nil, p.unsupported("CREATE %s is not supported; use CREATE NAMESPACE", p.word())
+	case p.is("STREAM", "TABLE"), p.is("TEMPORARY", "TABLE"):
+		return 0, nil, p.unsupported("CREATE %s TABLE is not supported; use CREATE USER TABLE or "+
+			"CREATE SHARED TABLE", p.word())
+	case p.accept("NAMESPACE"):
+		return p.createNamespace()
+	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"):
+		return p.createTable()
+	case p.accept("USER"):
+		return p.createUser()
+	case p.accept("SHARED"):
+		return 0, nil, p.failExpected("TABLE")
+	}
+	return 0, nil, p.object(wordCreate,
+		[]string{"NAMESPACE", "USER", "SHARED", "TABLE"}, otherObjects)
+}
+
+func (p *parser) alter() (Kind, Node, error) {
+	p.next()
+	switch {
+	case p.accept("NAMESPACE"):
+		return p.alterNamespace()
+	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"), p.is("STREAM", "TABLE"):
+		return 0, nil, p.unsupported("ALTER TABLE is not supported; create another table")
+	case p.accept("USER"):
+		return p.alterUser()
+	}
+	return 0, nil, p.object(wordAlter, []string{"NAMESPACE", "USER", "TABLE"}, otherObjects)
+}
+
+func (p *parser) drop() (Kind, Node, error) {
+	p.next()
+	switch {
+	case p.is("DATABASE"), p.is("SCHEMA"):
+		return 0, nil, p.unsupported("DROP %s is not supported; use DROP NAMESPACE", p.word())
+	case p.is("STREAM", "TABLE"), p.is("TEMPORARY", "TABLE"):
+		return 0, nil, p.unsupported("DROP %s TABLE is not supported", p.word())
+	case p.accept("NAMESPACE"):
+		return p.dropNamespace()
+	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"):
+		return p.dropTable()
+	case p.accept("USER"):
+		return p.dropUser()
+	case p.accept("SHARED"):
+		return 0, nil, p.failExpected("TABLE")
+	}
+	return 0, nil, p.object(wordDrop,
+		[]string{"NAMESPACE", "USER", "SHARED", "TABLE"}, otherObjects)
+}
+
+// otherShows are the SHOW statements that are refused by name.
+var otherShows = []string{
+	"BACKUP", "BINARY", "BINLOG", "CHARACTER", "CHARSET", "CLUSTER", "COLLATION", "COUNT", "ENGINE",
+	"ENGINES", "ERRORS", "EVENTS", "EXPORTS", "FLOW", "FLOWS", "FULL", "FUNCTION", "GLOBAL", "GRANTS",
+	"INDEX", "INDEXES", "JOBS", "KEYS", "MANIFEST", "MASTER", "OPEN", "PLUGINS", "PRIVILEGES",
+	"PROCEDURE", "PROCESSLIST", "PROFILE", "REPLICA", "SESSION", "SLAVE", "STATS", "STATUS",
+	"STORAGE", "STORAGES", "STREAMS", "TABLE", "TRIGGERS", "VARIABLES", "WARNINGS",
+}
+
+func (p *parser) show() (Kind, Node, error) {
+	p.next()
+	switch {
+	case p.accept("NAMESPACES"), p.accept("DATABASES"), p.accept("SCHEMAS"):
+		return p.complete(ShowNamespaces, &ast.ShowNamespaces{})
+	case p.accept("USERS"):
+		return p.complete(ShowUsers, &ast.ShowUsers{})
+	case p.accept("SETTINGS"):
+		return p.complete(ShowSettings, &ast.ShowSettings{})
+	case p.accept("LIVE"):
+		if err := p.expect("QUERIES"); err != nil {
+			return 0, nil, err
+		}
+		return p.complete(ShowLiveQueries, &ast.ShowLiveQueries{})
+	case p.accept("TABLES"):
+		return p.showTables()
+	case p.accept("COLUMNS"), p.accept("FIELDS"):
+		if !p.accept("IN") {
+			if err := p.expect("FROM"); err != nil {
+				return 0, nil, err
+			}
+		}
+		return p.describeTable()
+	case p.accept(wordCreate):
+		return p.showCreate()
+	}
+	return 0, nil, p.object(wordShow, []string{"NAMESPACES", "TABLES", "USERS", "SETTINGS",
+		"LIVE", "COLUMNS", "CREATE"}, otherShows)
+}
+
+// complete returns a statement that has nothing more to say.
+func (p *parser) complete(k Kind, n Node) (Kind, Node, error) {
+	if p.is("LIKE") || p.is("WHERE") {
+		return 0, nil, p.unsupported("%s with %s is not supported; select from the tables of "+
+			"namespace system", k, p.word())
+	}
+	if err := p.end(); err != nil {
+		return 0, nil, err
+	}
+	return k, n, nil
+}
