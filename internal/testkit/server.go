@@ -1,8 +1,10 @@
 package testkit
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,6 +95,23 @@ func (s *Server) User(t testing.TB, user string) *blackbox.Client {
 	Must(t, s.Root(), fmt.Sprintf(
 		"CREATE USER IF NOT EXISTS '%s' WITH PASSWORD '%s' ROLE user", user, password))
 	return &blackbox.Client{URL: s.URL, Authorization: blackbox.Basic(user, password)}
+}
+
+// Namespace makes a namespace of the test's own and drops it at its end.
+func (s *Server) Namespace(t testing.TB) string {
+	t.Helper()
+	ns := fmt.Sprintf("t_%x", rand.Uint64())
+	Must(t, s.Root(), "CREATE NAMESPACE "+ns)
+	if s.process == nil {
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+			defer cancel()
+			if _, err := s.Root().SQL(ctx, "DROP NAMESPACE "+ns+" CASCADE"); err != nil {
+				t.Errorf("drop the test's namespace: %v", err)
+			}
+		})
+	}
+	return ns
 }
 
 // Dial opens a WebSocket with the client's credentials and closes it at the
