@@ -1,0 +1,2 @@
+package keyspace_test
+const (shardAlice=0; shardMail=0; shardAuth0=0; shardEmpty=0)

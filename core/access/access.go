@@ -1,0 +1,166 @@
+// Package access decides who may do what: the role table of the contract in
+// one place. It keeps no state and reads no storage; whoever asks brings the
+// facts.
+package access
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/system"
+	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/sql/catalog"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/dialect"
+)
+
+// Target is what is known of a user who is to be acted for.
+type Target struct {
+	ID      ident.UserID
+	Role    ident.Role // role of the account; user when there is none
+	Dropped bool
+}
+
+// ActFor checks whether a caller may act for another user. The answer for a
+// target that may not be acted for never tells whether it exists.
+func ActFor(id session.Identity, target Target) error {
+	if target.ID == id.Caller {
+		return nil
+	}
+	switch id.Role {
+	case ident.RoleSystem:
+		return nil
+	case ident.RoleDBA:
+		if target.Role == ident.RoleSystem {
+			return errActFor
+		}
+	case ident.RoleService:
+		if target.Role != ident.RoleUser && target.Role != ident.RoleService {
+			return errActFor
+		}
+	default:
+		return errActFor
+	}
+	if target.Dropped {
+		return fault.New(fault.UserNotFound, "user %s was dropped and can't be acted for", target.ID)
+	}
+	return nil
+}
+
+var errActFor = fault.New(fault.PermissionDenied,
+	"you may not act for another user; ask for a role that may, or leave the user out")
+
+// MayRun checks whether a role may run a statement of a kind. What a statement
+// does to tables and users is checked when they are known.
+func MayRun(role ident.Role, k dialect.Kind, table ddl.TableKind) error {
+	ok := true
+	switch k {
+	case dialect.CreateNamespace, dialect.AlterNamespace, dialect.DropNamespace,
+		dialect.CreateUser, dialect.DropUser, dialect.ShowUsers, dialect.ShowSettings:
+		ok = atLeast(role, ident.RoleDBA)
+	case dialect.CreateUserTable:
+		ok = atLeast(role, ident.RoleService)
+	case dialect.CreateSharedTable:
+		ok = atLeast(role, ident.RoleDBA)
+	case dialect.DropTable:
+		ok = atLeast(role, ident.RoleDBA) || role == ident.RoleService && table == ddl.UserTable
+	}
+	if ok {
+		return nil
+	}
+	return fault.New(fault.PermissionDenied, "role %s may not run %s", role, k)
+}
+
+func rank(r ident.Role) int {
+	switch r {
+	case ident.RoleUser:
+		return 1
+	case ident.RoleService:
+		return 2
+	case ident.RoleDBA:
+		return 3
+	case ident.RoleSystem:
+		return 4
+	}
+	return 0
+}
+
+func atLeast(r, least ident.Role) bool { return rank(r) >= rank(least) }
+
+// Rights are a caller's rights on tables during one statement.
+type Rights struct {
+	ID      session.Identity
+	Catalog *catalog.Snapshot
+	// Lookup finds out about a user who is named in a three-part name.
+	Lookup func(ident.UserID) (Target, error)
+}
+
+// CheckTable checks whether the caller may read or write a table. owner is
+// whose rows, "" for tables that are not per user. A shared table that the
+// caller may not read answers as a missing one.
+func (r *Rights) CheckTable(t *ddl.Table, owner ident.UserID, write bool) error {
+	switch t.Kind {
+	case ddl.UserTable:
+		return r.checkOwner(owner)
+	case ddl.SharedTable:
+		return r.checkShared(t, write)
+	}
+	if write {
+		return fault.New(fault.PermissionDenied,
+			"system table %s can't be written; use the statement for it", t.FullName())
+	}
+	if operators[system.Table(t.Name)] && !atLeast(r.ID.Role, ident.RoleDBA) {
+		return fault.New(fault.PermissionDenied, "role %s may not read %s", r.ID.Role, t.FullName())
+	}
+	return nil
+}
+
+// operators are the system tables that only a dba reads.
+var operators = map[system.Table]bool{
+	system.Partitions: true, system.Settings: true, system.Stats: true,
+}
+
+func (r *Rights) checkOwner(owner ident.UserID) error {
+	if owner == r.ID.Caller || owner == r.ID.As {
+		return nil
+	}
+	if r.ID.Role == ident.RoleUser {
+		return errActFor
+	}
+	target, err := r.Lookup(owner)
+	if err != nil {
+		return err
+	}
+	return ActFor(r.ID, target)
+}
+
+func (r *Rights) checkShared(t *ddl.Table, write bool) error {
+	read, change := sharedRights(r.ID.Role, t.Access)
+	switch {
+	case !read:
+		return r.Catalog.Missing(t.Namespace, string(t.Name))
+	case write && !change:
+		return fault.New(fault.PermissionDenied, "role %s may only read %s", r.ID.Role, t.FullName())
+	}
+	return nil
+}
+
+func sharedRights(role ident.Role, a ddl.Access) (read, write bool) {
+	switch {
+	case atLeast(role, ident.RoleDBA):
+		return true, true
+	case role == ident.RoleService:
+		return a != ddl.Private, a != ddl.Private
+	case role == ident.RoleUser:
+		return a == ddl.Public, false
+	}
+	return false, false
+}
+
+// MaySee reports whether the caller may know that a table exists.
+func (r *Rights) MaySee(t *ddl.Table) bool {
+	if t.Kind != ddl.SharedTable {
+		return true
+	}
+	read, _ := sharedRights(r.ID.Role, t.Access)
+	return read
+}

@@ -1,0 +1,147 @@
+package apply
+
+import (
+	"fmt"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
+)
+
+// Apply stages one command in b. v is the state before b; earlier commands of
+// b are seen through it. A refused command leaves nothing in b, and its reason
+// is in the Outcome; an error return means that the store can't be read, and
+// the batch is to be dropped.
+func (m *Machine) Apply(b *store.Batch, v *store.View, c *command.Command) (Outcome, error) {
+	s, err := m.shard(c.Shard)
+	if err != nil {
+		return Outcome{Err: err}, nil
+	}
+	if c.Request != nil {
+		if out, done, err := s.repeat(b, v, c); done || err != nil {
+			return out, err
+		}
+	}
+	present := make([]*row.Record, len(c.Writes))
+	for i := range c.Writes {
+		rec, refused, err := s.check(b, v, &c.Writes[i])
+		if err != nil || refused.Err != nil {
+			return refused, err
+		}
+		present[i] = rec
+	}
+	out := Outcome{Seq: max(c.Clock, s.last+1)}
+	for _, f := range c.Fences {
+		if err := m.raise(b, s, f); err != nil {
+			return Outcome{}, err
+		}
+	}
+	for i := range c.Writes {
+		seq := out.Seq + clock.Seq(i)
+		change, err := s.stage(b, &c.Writes[i], present[i], seq, i == len(c.Writes)-1)
+		if err != nil {
+			return Outcome{}, err
+		}
+		out.Changes = append(out.Changes, change)
+	}
+	if n := len(c.Writes); n > 0 {
+		out.Seq += clock.Seq(n - 1)
+	}
+	s.last, s.dirty = out.Seq, true
+	if c.Trim != nil {
+		if out.Trim, err = s.trim(b, v, c.Trim); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if c.Request != nil {
+		return out, s.remember(b, v, c.Request, out.Seq)
+	}
+	return out, nil
+}
+
+// check tells whether a write's precondition holds. It returns the record that
+// is stored under the key now, a tombstone included.
+func (s *shard) check(b *store.Batch, v *store.View, w *command.Write) (
+	*row.Record, Outcome, error,
+) {
+	t := s.tables[w.Table]
+	if t == nil || t.fence.Dropped || w.Schema < t.fence.Min {
+		return nil, Outcome{Stale: true, Err: fault.New(fault.TransactionConflict,
+			"the table's schema changed while the statement ran; run it again")}, nil
+	}
+	rec, found, err := t.table.Present(v, b, w.User, w.PK)
+	if err != nil {
+		return nil, Outcome{}, fmt.Errorf("partition %s: %w", t.table.Part.Name, err)
+	}
+	var present *row.Record
+	live := clock.Seq(0)
+	if found {
+		present = &rec
+		if !rec.Deleted {
+			live = rec.Seq
+		}
+	}
+	switch {
+	case live == w.Expect:
+		return present, Outcome{}, nil
+	case w.Expect == 0:
+		return nil, Outcome{Err: fault.New(fault.DuplicateKey,
+			"a row with this primary key was written at the same time")}, nil
+	}
+	return nil, Outcome{Err: fault.New(fault.TransactionConflict,
+		"another write changed the same row; run it again")}, nil
+}
+
+// stage writes one row with its history and returns it as a change.
+func (s *shard) stage(b *store.Batch, w *command.Write, present *row.Record, seq clock.Seq,
+	last bool,
+) (live.Change, error) {
+	t := s.tables[w.Table]
+	delta, err := t.table.Stage(b, table.Write{
+		User: w.User, PK: w.PK, Op: w.Op, Seq: seq, Last: last, Present: present,
+		Schema: w.Schema, Codec: w.Codec, Payload: w.Payload,
+	})
+	if err != nil {
+		return live.Change{}, err
+	}
+	t.delta += delta
+	s.touched[t] = struct{}{}
+	c := live.Change{Table: w.Table, User: w.User, Op: w.Op, Seq: seq, Last: last, PK: w.PK}
+	if present != nil && !present.Deleted {
+		c.Old = present
+	}
+	if w.Op != row.Delete {
+		c.New = &row.Record{Seq: seq, Schema: w.Schema, Codec: w.Codec, Payload: w.Payload}
+	}
+	return c, nil
+}
+
+// raise makes a fence known. A lower minimum than the present one is no change.
+func (m *Machine) raise(b *store.Batch, s *shard, f command.Fence) error {
+	if t := s.tables[f.Table]; t != nil {
+		if t.fence.Dropped {
+			return nil
+		}
+		f.Min = max(f.Min, t.fence.Min)
+	}
+	if t := s.tables[f.Table]; t != nil && !f.Dropped {
+		t.fence = f
+	} else if err := s.addTable(m.db, f); err != nil {
+		return err
+	}
+	b.Put(s.part, fenceKey(f.Table), appendFence(nil, f))
+	return nil
+}
+
+func (s *shard) trim(b *store.Batch, v *store.View, c *command.Trim) (out Trimmed, err error) {
+	t := s.tables[c.Table]
+	if t == nil || t.fence.Dropped {
+		return Trimmed{Done: true}, nil
+	}
+	out.Cursor, out.Done, out.Removed, err = t.table.Trim(v, b, c.Cursor, c.Below, c.Limit)
+	return out, err
+}

@@ -1,0 +1,255 @@
+// Package apply turns commands into store batches: it is the state machine
+// behind every log. Given the same commands in the same order it makes the same
+// changes, whatever the machine, the time and the batching.
+//
+// A Machine reads the shard's hot tier and its own state, never the catalogue
+// and never a clock. It is used by one goroutine at a time, the log's.
+package apply
+
+import (
+	"encoding/binary"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/keyspace"
+	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/table"
+)
+
+// Outcome is what became of one command. Err is a *fault.Error when it was
+// refused; a refused command leaves nothing.
+type Outcome struct {
+	Err     error
+	Stale   bool          // refused because it was planned on an older schema: plan again
+	Seq     clock.Seq     // of the last row written, or of the first run for a repeat
+	Repeat  bool          // an earlier command of the same request was applied; this one was not
+	Result  []byte        // what the first run recorded, for a repeat
+	Changes []live.Change // the command's rows, in order
+	Trim    Trimmed       // how far a trim came
+}
+
+// Trimmed tells how far a trim came.
+type Trimmed struct {
+	Cursor  []byte // for the next chunk, when not Done
+	Done    bool
+	Removed int
+}
+
+// Machine holds the state of all shards of one store.
+type Machine struct {
+	db     *store.DB
+	shards []*shard // by ShardID: system, users 1 to N, shared
+}
+
+// shard is one shard's state, a cache of its partition.
+type shard struct {
+	id     ident.ShardID
+	part   store.Partition
+	last   clock.Seq
+	tables map[ident.TableID]*tableState
+
+	// What the open batch has still to say; see Seal.
+	dirty   bool
+	touched map[*tableState]struct{}
+}
+
+type tableState struct {
+	fence command.Fence
+	table table.Table
+	delta int // of live rows, not in the batch yet
+}
+
+// Keys in a shard's own partition. See docs/format/shard.md.
+const (
+	keyApplied = "a" // -> last applied seq
+	keyFence   = "f" // table id -> fence
+	keyGap     = "g" // end of a gap, exclusive -> last seq before it
+	keyRequest = "q" // request id -> seq, hash, result
+	keyExpiry  = "e" // seq, request id -> nothing
+)
+
+// Open loads the state of all shards and makes what a new store lacks.
+func Open(db *store.DB) (*Machine, error) {
+	m := &Machine{db: db}
+	for id := ident.SystemShard; id <= keyspace.SharedShard(db.Shards()); id++ {
+		part, err := db.CreatePartition(keyspace.Shard(id))
+		if err != nil {
+			return nil, err
+		}
+		m.shards = append(m.shards, &shard{id: id, part: part})
+	}
+	return m, m.Reload()
+}
+
+// Reload reads the state again, as after a batch that could not be committed.
+func (m *Machine) Reload() error {
+	v := m.db.View()
+	defer v.Release()
+	for _, s := range m.shards {
+		if err := s.load(m.db, v); err != nil {
+			return fault.Wrap(fault.Corruption, err, "load shard %d", s.id)
+		}
+	}
+	return nil
+}
+
+func (s *shard) load(db *store.DB, v *store.View) error {
+	last, err := AppliedSeq(v, s.part)
+	if err != nil {
+		return err
+	}
+	s.last, s.dirty = last, false
+	s.tables = make(map[ident.TableID]*tableState)
+	s.touched = make(map[*tableState]struct{})
+	return each(v, s.part, keyFence, func(_, val []byte) error {
+		f, err := parseFence(val)
+		if err != nil {
+			return err
+		}
+		return s.addTable(db, f)
+	})
+}
+
+func (s *shard) addTable(db *store.DB, f command.Fence) error {
+	t := &tableState{fence: f}
+	s.tables[f.Table] = t
+	if f.Dropped {
+		return nil
+	}
+	part, err := db.CreatePartition(f.Partition)
+	if err != nil {
+		return err
+	}
+	t.table = table.Table{Part: part}
+	return nil
+}
+
+func each(v *store.View, p store.Partition, prefix string, f func(k, val []byte) error) error {
+	lo := []byte(prefix)
+	it := v.Scan(p, store.Range{Lo: lo, Hi: []byte{lo[0] + 1}})
+	defer it.Close()
+	for it.Next() {
+		if err := f(it.Key(), it.Value()); err != nil {
+			return err
+		}
+	}
+	return it.Err()
+}
+
+// AppliedSeq reads a shard's last applied seq as of a view.
+func AppliedSeq(v *store.View, p store.Partition) (clock.Seq, error) {
+	val, found, err := v.Get(p, []byte(keyApplied))
+	if err != nil || !found {
+		return 0, err
+	}
+	if len(val) != 8 {
+		return 0, fault.New(fault.Corruption, "the applied seq of partition %s is damaged", p.Name)
+	}
+	return clock.Seq(binary.BigEndian.Uint64(val)), nil
+}
+
+// Partition returns the partition with a shard's own state.
+func (m *Machine) Partition(id ident.ShardID) (store.Partition, error) {
+	s, err := m.shard(id)
+	if err != nil {
+		return store.Partition{}, err
+	}
+	return s.part, nil
+}
+
+func (m *Machine) shard(id ident.ShardID) (*shard, error) {
+	if int(id) >= len(m.shards) {
+		return nil, fault.New(fault.Internal, "shard %d does not exist", id)
+	}
+	return m.shards[id], nil
+}
+
+// Last returns the highest seq that any shard has applied.
+func (m *Machine) Last() clock.Seq {
+	var most clock.Seq
+	for _, s := range m.shards {
+		most = max(most, s.last)
+	}
+	return most
+}
+
+// SkipTo moves every shard above ceiling after an unclean stop: seqs up to
+// there may have been given and lost. The gaps are recorded in b.
+func (m *Machine) SkipTo(b *store.Batch, v *store.View, ceiling clock.Seq) error {
+	for _, s := range m.shards {
+		if ceiling <= s.last {
+			continue
+		}
+		key := binary.BigEndian.AppendUint64([]byte(keyGap), uint64(ceiling))
+		b.Put(s.part, key, binary.BigEndian.AppendUint64(nil, uint64(s.last)))
+		s.last = ceiling
+		s.dirty = true
+	}
+	return m.Seal(b, v)
+}
+
+// InGap reports whether seq was skipped by an unclean stop, so that nobody can
+// say what a reader holding it has seen.
+func InGap(v *store.View, p store.Partition, seq clock.Seq) (bool, error) {
+	in := false
+	err := each(v, p, keyGap, func(key, val []byte) error {
+		if len(key) != 9 || len(val) != 8 {
+			return fault.New(fault.Corruption, "a recorded gap of partition %s is damaged", p.Name)
+		}
+		after := clock.Seq(binary.BigEndian.Uint64(val))
+		upTo := clock.Seq(binary.BigEndian.Uint64(key[1:]))
+		in = in || seq > after && seq < upTo
+		return nil
+	})
+	return in, err
+}
+
+// Seal adds to b what the batch's commands left to be written once: each
+// touched shard's applied seq and each touched table's row count. v is the
+// state before b.
+func (m *Machine) Seal(b *store.Batch, v *store.View) error {
+	for _, s := range m.shards {
+		if !s.dirty {
+			continue
+		}
+		s.dirty = false
+		b.Put(s.part, []byte(keyApplied), binary.BigEndian.AppendUint64(nil, uint64(s.last)))
+		for t := range s.touched {
+			if err := t.table.AddCount(v, b, t.delta); err != nil {
+				return err
+			}
+			t.delta = 0
+		}
+		clear(s.touched)
+	}
+	return nil
+}
+
+func fenceKey(t ident.TableID) []byte {
+	return binary.BigEndian.AppendUint32([]byte(keyFence), uint32(t))
+}
+
+const fenceFormat = 1
+
+func appendFence(dst []byte, f command.Fence) []byte {
+	dst = append(dst, fenceFormat, 0)
+	if f.Dropped {
+		dst[len(dst)-1] = 1
+	}
+	dst = binary.BigEndian.AppendUint32(dst, uint32(f.Table))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(f.Min))
+	return append(dst, f.Partition...)
+}
+
+func parseFence(b []byte) (command.Fence, error) {
+	if len(b) < 10 || b[0] != fenceFormat {
+		return command.Fence{}, fault.New(fault.Corruption, "a fence is damaged or of a newer format")
+	}
+	return command.Fence{
+		Dropped: b[1] == 1, Table: ident.TableID(binary.BigEndian.Uint32(b[2:])),
+		Min: ident.SchemaVersion(binary.BigEndian.Uint32(b[6:])), Partition: keyspace.Name(b[10:]),
+	}, nil
+}

@@ -1,0 +1,81 @@
+// Package command is the unit of change: what the commit path proposes, a log
+// carries and a shard applies. A Command is self-contained: apply needs nothing
+// but the command and the shard's own hot tier, so that every replica makes the
+// same of it.
+//
+// The byte layout is in docs/format/command.md. The package holds no state.
+package command
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/keyspace"
+	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// Command is a list of changes to one shard that happen together or not at
+// all. It must not be changed once it is proposed.
+type Command struct {
+	Shard ident.ShardID
+	// Clock is the proposer's reading of its hybrid clock; apply gives no
+	// smaller seq than this.
+	Clock   clock.Seq
+	Request *Request // nil for a command that nobody repeats
+	Fences  []Fence
+	Writes  []Write
+	Trim    *Trim
+}
+
+// Request identifies a statement that its sender may send again.
+type Request struct {
+	ID     string // acting user, request id and statement number, made by RequestID
+	Hash   uint64 // of the statement and its parameters
+	Result []byte // what a repeat is answered with; at most MaxResult bytes
+}
+
+// MaxResult bounds Request.Result.
+const MaxResult = 64 << 10
+
+// Fence tells a shard about a table: from now on it refuses writes planned
+// with a schema older than Min, or any when Dropped. A shard takes no write
+// for a table that it was not told of.
+type Fence struct {
+	Table     ident.TableID
+	Partition keyspace.Name
+	Min       ident.SchemaVersion
+	Dropped   bool
+}
+
+// Write is one row's change with its precondition: the live row has seq
+// Expect, or there is none when Expect is 0.
+type Write struct {
+	Table   ident.TableID
+	Schema  ident.SchemaVersion
+	Codec   serde.ID
+	Op      row.Op
+	User    ident.UserID
+	Expect  clock.Seq
+	PK      []byte
+	Payload []byte // the new row, or nothing for Delete
+}
+
+// Trim removes a bounded part of a table's history.
+type Trim struct {
+	Table  ident.TableID
+	Cursor []byte    // where the previous chunk ended, nil to begin
+	Below  clock.Seq // changes older than this go
+	Limit  int       // entries removed at most
+}
+
+// Size estimates the bytes of c in a log, for batching.
+func (c *Command) Size() int {
+	n := 64
+	for i := range c.Writes {
+		n += 64 + len(c.Writes[i].User) + len(c.Writes[i].PK) + len(c.Writes[i].Payload)
+	}
+	if c.Request != nil {
+		n += len(c.Request.ID) + len(c.Request.Result)
+	}
+	return n
+}

@@ -1,0 +1,175 @@
+package command
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/keyspace"
+	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+const format = 1
+
+// Append appends the encoding of c: format byte, fields as varints and
+// length-prefixed strings, CRC-32C of all before it.
+func (c *Command) Append(dst []byte) []byte {
+	start := len(dst)
+	dst = append(dst, format)
+	dst = binary.AppendUvarint(dst, uint64(c.Shard))
+	dst = binary.AppendUvarint(dst, uint64(c.Clock))
+	dst = appendBool(dst, c.Request != nil)
+	if r := c.Request; r != nil {
+		dst = appendString(dst, r.ID)
+		dst = binary.BigEndian.AppendUint64(dst, r.Hash)
+		dst = appendString(dst, string(r.Result))
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(c.Fences)))
+	for _, f := range c.Fences {
+		dst = binary.AppendUvarint(dst, uint64(f.Table))
+		dst = appendString(dst, string(f.Partition))
+		dst = binary.AppendUvarint(dst, uint64(f.Min))
+		dst = appendBool(dst, f.Dropped)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(c.Writes)))
+	for i := range c.Writes {
+		dst = c.Writes[i].append(dst)
+	}
+	dst = appendBool(dst, c.Trim != nil)
+	if t := c.Trim; t != nil {
+		dst = binary.AppendUvarint(dst, uint64(t.Table))
+		dst = appendString(dst, string(t.Cursor))
+		dst = binary.AppendUvarint(dst, uint64(t.Below))
+		dst = binary.AppendUvarint(dst, uint64(t.Limit))
+	}
+	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (w *Write) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(w.Table))
+	dst = binary.AppendUvarint(dst, uint64(w.Schema))
+	dst = append(dst, byte(w.Codec), byte(w.Op))
+	dst = appendString(dst, string(w.User))
+	dst = binary.AppendUvarint(dst, uint64(w.Expect))
+	dst = appendString(dst, string(w.PK))
+	return appendString(dst, string(w.Payload))
+}
+
+func appendBool(dst []byte, b bool) []byte {
+	if b {
+		return append(dst, 1)
+	}
+	return append(dst, 0)
+}
+
+func appendString(dst []byte, s string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(s)))
+	return append(dst, s...)
+}
+
+// Parse reads a command. Its byte slices alias b.
+func Parse(b []byte) (*Command, error) {
+	if len(b) < 5 || b[0] != format {
+		return nil, fault.New(fault.Corruption, "a command is of an unknown format")
+	}
+	body, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
+	if crc32.Checksum(body, castagnoli) != sum {
+		return nil, fault.New(fault.Corruption, "a command fails its checksum")
+	}
+	r := &reader{b: body[1:]}
+	c := &Command{
+		Shard: ident.ShardID(r.uint(1<<16 - 1)),
+		Clock: clock.Seq(r.uint(uint64(clock.MaxSeq))),
+	}
+	if r.bool() {
+		c.Request = &Request{ID: string(r.bytes()), Hash: r.fixed64(), Result: r.bytes()}
+	}
+	for range r.count() {
+		c.Fences = append(c.Fences, Fence{
+			Table: ident.TableID(r.uint(1<<32 - 1)), Partition: keyspace.Name(r.bytes()),
+			Min: ident.SchemaVersion(r.uint(1<<32 - 1)), Dropped: r.bool(),
+		})
+	}
+	for range r.count() {
+		c.Writes = append(c.Writes, r.write())
+	}
+	if r.bool() {
+		c.Trim = &Trim{
+			Table: ident.TableID(r.uint(1<<32 - 1)), Cursor: r.bytes(),
+			Below: clock.Seq(r.uint(uint64(clock.MaxSeq))), Limit: int(r.uint(1<<31 - 1)),
+		}
+	}
+	if r.bad || len(r.b) != 0 {
+		return nil, fault.New(fault.Corruption, "a command does not read to its end")
+	}
+	return c, nil
+}
+
+// reader cuts fields off b. After damage it returns zero values and bad is set.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) uint(most uint64) uint64 {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 || n > most {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[size:]
+	return n
+}
+
+func (r *reader) fail() { r.bad, r.b = true, nil }
+
+// count reads a number of elements, each of which takes a byte at least.
+func (r *reader) count() int { return int(r.uint(uint64(len(r.b)))) }
+
+func (r *reader) byte() byte {
+	if len(r.b) == 0 {
+		r.fail()
+		return 0
+	}
+	c := r.b[0]
+	r.b = r.b[1:]
+	return c
+}
+
+func (r *reader) bool() bool { return r.byte() == 1 }
+
+func (r *reader) fixed64() uint64 {
+	if len(r.b) < 8 {
+		r.fail()
+		return 0
+	}
+	n := binary.BigEndian.Uint64(r.b)
+	r.b = r.b[8:]
+	return n
+}
+
+func (r *reader) bytes() []byte {
+	n := r.count()
+	if r.bad || n == 0 || n > len(r.b) {
+		if n > 0 {
+			r.fail()
+		}
+		return nil
+	}
+	s := r.b[:n:n]
+	r.b = r.b[n:]
+	return s
+}
+
+func (r *reader) write() Write {
+	return Write{
+		Table: ident.TableID(r.uint(1<<32 - 1)), Schema: ident.SchemaVersion(r.uint(1<<32 - 1)),
+		Codec: serde.ID(r.byte()), Op: row.Op(r.byte()), User: ident.UserID(r.bytes()),
+		Expect: clock.Seq(r.uint(uint64(clock.MaxSeq))), PK: r.bytes(), Payload: r.bytes(),
+	}
+}

@@ -1,0 +1,206 @@
+// Package engine is KalamDB in process: SQL and live queries over a data
+// directory, with no server. It puts the parts of core together and owns their
+// goroutines.
+//
+//	db, err := engine.Open("data", engine.Options{})
+//	defer db.Close()
+//	err = db.Execute(ctx, identity, engine.Request{SQL: "SELECT 1"}, sink)
+//
+// An Engine is safe for concurrent use. One process at a time opens a data
+// directory.
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/core/apply"
+	"github.com/kalamdb/kalamdb-go/core/auth"
+	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/core/replica"
+	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/sql/catalog"
+	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/badgerkv"
+	"github.com/kalamdb/kalamdb-go/store/memkv"
+	"github.com/kalamdb/kalamdb-go/store/pebblekv"
+)
+
+// The vocabulary of package exec and session, so that a user of the engine
+// imports one package.
+type (
+	Identity     = session.Identity
+	Request      = exec.Request
+	Result       = exec.Result
+	Sink         = exec.Sink
+	Subscription = exec.Subscription
+)
+
+// Engine is an open database.
+type Engine struct {
+	opts    Options
+	db      *store.DB
+	machine *apply.Machine
+	log     *replica.Local
+	clock   *clock.Clock
+	catalog *catalog.Catalog
+	sql     *sqlengine.Engine
+	hub     *live.Hub
+	auth    *auth.Service
+	exec    *exec.Executor
+	started time.Time
+
+	stop context.CancelFunc // of the trimmer
+	wg   sync.WaitGroup     // trimmer
+	once sync.Once
+	err  error // of Close
+}
+
+// Open opens the database in dir, and makes it when dir is missing or empty.
+// For Memory dir is "". It returns once statements can be run; a directory
+// that does not fit the options is a fault that changes nothing.
+func Open(dir string, opts Options) (*Engine, error) {
+	opts = opts.withDefaults()
+	db, err := store.Open(dir, store.Options{
+		Engine: string(opts.Storage), Shards: opts.Shards, OpenEngine: opts.opener(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{opts: opts, db: db, started: opts.Now()}
+	if err := e.start(); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+func (o Options) opener() func(string) (store.Engine, error) {
+	return func(dir string) (store.Engine, error) {
+		switch o.Storage {
+		case Pebble:
+			return pebblekv.Open(dir, pebblekv.Options{CacheBytes: o.CacheBytes})
+		case Badger:
+			return badgerkv.Open(dir, badgerkv.Options{CacheBytes: o.CacheBytes})
+		case Memory:
+			return memkv.New(), nil
+		}
+		return nil, fault.New(fault.InvalidParameter,
+			"unknown storage engine %q; use pebble, badger or memory", o.Storage)
+	}
+}
+
+func (e *Engine) start() (err error) {
+	if e.machine, err = apply.Open(e.db); err != nil {
+		return err
+	}
+	if e.clock, err = replica.NewClock(e.db, e.opts.Now); err != nil {
+		return err
+	}
+	hubOptions := e.opts.Live
+	hubOptions.Source = (*source)(e)
+	e.hub = live.New(hubOptions)
+	e.log, err = replica.NewLocal(e.db, e.machine, e.clock, replica.Options{
+		SyncInterval: e.opts.SyncInterval, Publish: e.hub.Publish, Logger: e.opts.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	if err := e.tellSystemTables(); err != nil {
+		return err
+	}
+	if e.catalog, err = catalog.Open(e.db); err != nil {
+		return err
+	}
+	keeper := &exec.Keeper{DB: e.db, Log: e.log, Clock: e.clock}
+	if e.auth, err = openAuth(e.db.Dir(), keeper, e.opts); err != nil {
+		return err
+	}
+	e.sql = sqlengine.New(e.opts.SQL)
+	e.exec = exec.New(exec.Parts{
+		Keeper: keeper, Machine: e.machine, Catalog: e.catalog, SQL: e.sql,
+		Gen:  clock.NewGenerator(e.opts.Now, 0, e.clock.Now()),
+		Auth: e.auth, Hub: e.hub, Now: e.opts.Now,
+		Settings: e.opts.Settings, Figures: e.figures,
+	}, e.opts.Limits)
+	ctx, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	if err := e.exec.Recover(ctx); err != nil {
+		return err
+	}
+	e.wg.Go(func() { e.trimLoop(ctx) })
+	return nil
+}
+
+// tellSystemTables fences the stored system tables, which makes their
+// partitions in a new store and changes nothing in an old one.
+func (e *Engine) tellSystemTables() error {
+	c := &command.Command{Shard: ident.SystemShard, Clock: e.clock.Now()}
+	for _, k := range catalog.AllKept() {
+		t := k.Table()
+		if _, ok := e.db.Partition(t.Partition(ident.SystemShard)); !ok {
+			c.Fences = append(c.Fences, command.Fence{
+				Table: t.ID, Partition: t.Partition(ident.SystemShard), Min: t.Version,
+			})
+		}
+	}
+	if len(c.Fences) == 0 {
+		return nil
+	}
+	out, err := e.log.Propose(context.Background(), c)
+	if err == nil {
+		err = out.Err
+	}
+	return err
+}
+
+// Close ends live queries, finishes the writes that are queued, and closes the
+// store. It returns when all goroutines of the engine have ended. It may be
+// called twice.
+func (e *Engine) Close() error {
+	e.once.Do(func() {
+		if e.stop != nil {
+			e.stop()
+		}
+		e.wg.Wait()
+		if e.hub != nil {
+			e.hub.Close()
+		}
+		if e.log != nil {
+			e.err = e.log.Close()
+		}
+		e.err = errors.Join(e.err, e.db.Close())
+	})
+	return e.err
+}
+
+// Execute runs the statements of a request; see exec.Executor.Run.
+func (e *Engine) Execute(ctx context.Context, id Identity, req Request, sink Sink) error {
+	return e.exec.Run(ctx, id, req, sink)
+}
+
+// Subscribe opens a live query; see exec.Executor.Subscribe.
+func (e *Engine) Subscribe(ctx context.Context, id Identity, sub Subscription) (
+	*live.Subscription, error,
+) {
+	return e.exec.Subscribe(ctx, id, sub)
+}
+
+// Auth returns the service that checks credentials.
+func (e *Engine) Auth() *auth.Service { return e.auth }
+
+// Hub returns the hub of live queries.
+func (e *Engine) Hub() *live.Hub { return e.hub }
+
+// Dir returns the data directory, "" for Memory.
+func (e *Engine) Dir() string { return e.db.Dir() }
+
+// Size returns the bytes that the store takes on disk.
+func (e *Engine) Size() (int64, error) { return e.db.Size() }

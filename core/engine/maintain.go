@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/sql/catalog"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+)
+
+// Pace of history trimming: how often it looks, and how much one command
+// removes, so that writes wait for a chunk at most.
+const (
+	trimEvery = time.Minute
+	trimChunk = 1000
+)
+
+// trimLoop removes history that is older than the retention, until ctx ends.
+func (e *Engine) trimLoop(ctx context.Context) {
+	tick := time.NewTicker(trimEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := e.TrimHistory(ctx); err != nil && ctx.Err() == nil {
+				e.opts.Logger.Error("trim history; it is tried again", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// TrimHistory removes changes and overwritten versions that are older than the
+// retention, in all tables. It is done from time to time without being asked.
+// Cursors from before are answered by a resync afterwards.
+func (e *Engine) TrimHistory(ctx context.Context) error {
+	below := clock.SeqAt(e.opts.Now().Add(-e.opts.HistoryRetention))
+	tables := e.catalog.Snapshot().All()
+	for _, k := range catalog.AllKept() {
+		tables = append(tables, k.Table())
+	}
+	for _, t := range tables {
+		if t.State != ddl.Ready {
+			continue
+		}
+		for _, s := range t.Shards(e.db.Shards()) {
+			if err := e.trim(ctx, t.ID, s, below); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) trim(ctx context.Context, t ident.TableID, s ident.ShardID, below clock.Seq) error {
+	var cursor []byte
+	for {
+		out, err := e.log.Propose(ctx, &command.Command{
+			Shard: s, Clock: e.clock.Now(),
+			Trim: &command.Trim{Table: t, Cursor: cursor, Below: below, Limit: trimChunk},
+		})
+		if err == nil {
+			err = out.Err
+		}
+		if err != nil || out.Trim.Done {
+			return err
+		}
+		cursor = out.Trim.Cursor
+	}
+}
+
+// figures are the rows of system.stats.
+func (e *Engine) figures() [][]value.Value {
+	var rows [][]value.Value
+	add := func(name string, n int64, unit string) {
+		rows = append(rows, []value.Value{
+			value.NewText(name), value.NewBigInt(n), value.NewText(unit),
+		})
+	}
+	log := e.log.Figures()
+	statements, failures, conflicts := e.exec.Counts()
+	add("commit_batches", log.Batches, "batches")
+	add("commit_commands", log.Commands, "commands")
+	add("commit_syncs", log.Syncs, "syncs")
+	add("goroutines", int64(runtime.NumGoroutine()), "goroutines")
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	add("heap_bytes", int64(mem.HeapAlloc), "bytes")
+	add("live_queries", int64(e.hub.Len()), "subscriptions")
+	add("partitions", int64(len(e.db.Partitions())), "partitions")
+	if size, err := e.db.Size(); err == nil {
+		add("size_bytes", size, "bytes")
+	}
+	add("statements", statements, "statements")
+	add("statements_failed", failures, "statements")
+	add("statements_planned_again", conflicts, "statements")
+	add("uptime_seconds", int64(e.opts.Now().Sub(e.started)/time.Second), "seconds")
+	return rows
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/live"
+	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
+)
+
+// Storage names a storage engine.
+type Storage string
+
+// The storage engines.
+const (
+	Pebble Storage = "pebble" // the default
+	Badger Storage = "badger"
+	Memory Storage = "memory" // keeps nothing
+)
+
+// Options configure Open. The zero value opens a durable store with pebble.
+type Options struct {
+	Storage    Storage
+	Shards     int   // shards of users, fixed when the directory is made; 0 means 10
+	CacheBytes int64 // of the storage engine's block cache; 0 means its default
+
+	// SyncInterval is 0 for sync durability: an answer to a write means that
+	// it is on disk. Above 0 writes are synced that often, and a crash loses
+	// the last interval.
+	SyncInterval time.Duration
+
+	// RootPassword is set at every start when it is not "". When it is "" and
+	// root has none yet, one is generated and written to the file
+	// root_password in the data directory, readable by its owner only; a
+	// memory store needs it given.
+	RootPassword string
+	// JWTSecret signs tokens. "" means one that is generated once and kept in
+	// the data directory.
+	JWTSecret             string
+	AccessTTL, RefreshTTL time.Duration
+
+	// HistoryRetention is how long changes can be replayed; 0 means 24 hours.
+	HistoryRetention time.Duration
+
+	Limits exec.Limits
+	SQL    sqlengine.Options
+	Live   live.Options // without Source
+
+	// Settings gives the rows of system.settings: name, value, default value,
+	// source, description.
+	Settings func() [][]value.Value
+
+	Logger *slog.Logger     // nil discards
+	Now    func() time.Time // nil means time.Now
+}
+
+func (o Options) withDefaults() Options {
+	if o.Storage == "" {
+		o.Storage = Pebble
+	}
+	if o.HistoryRetention == 0 {
+		o.HistoryRetention = 24 * time.Hour
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}

@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/core/apply"
+	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// source is what the hub of live queries reads the engine through.
+type source Engine
+
+var _ live.Source = (*source)(nil)
+
+// View implements live.Source. A view whose applied seq can't be read counts
+// as one that holds nothing; the next read of it tells why.
+func (s *source) View(shard ident.ShardID) (*store.View, clock.Seq) {
+	v := s.db.View()
+	p, err := s.machine.Partition(shard)
+	if err != nil {
+		return v, 0
+	}
+	applied, err := apply.AppliedSeq(v, p)
+	if err != nil {
+		s.opts.Logger.Error("read the applied seq of a shard", "shard", shard, "error", err)
+	}
+	return v, applied
+}
+
+// Partition implements live.Source.
+func (s *source) Partition(t *ddl.Table, shard ident.ShardID) (store.Partition, bool) {
+	return s.db.Partition(t.Partition(shard))
+}
+
+// Schema implements live.Source.
+func (s *source) Schema(t ident.TableID, v ident.SchemaVersion) (*row.Schema, error) {
+	return s.catalog.Snapshot().Schema(t, v)
+}
+
+// Shard implements live.Source.
+func (s *source) Shard(t *ddl.Table, u ident.UserID) ident.ShardID {
+	return t.Shard(u, s.db.Shards())
+}
+
+// Covered implements live.Source.
+func (s *source) Covered(shard ident.ShardID, cursor clock.Seq) error {
+	p, err := s.machine.Partition(shard)
+	if err != nil {
+		return err
+	}
+	v, applied := s.View(shard)
+	defer v.Release()
+	if cursor > applied {
+		return fault.New(fault.CursorTooOld,
+			"cursor %s is in the future of this database; subscribe without from", cursor)
+	}
+	lost, err := apply.InGap(v, p, cursor)
+	if err == nil && lost {
+		err = fault.New(fault.CursorTooOld,
+			"cursor %s was lost in a crash; subscribe without from", cursor)
+	}
+	return err
+}

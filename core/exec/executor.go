@@ -1,0 +1,260 @@
+// Package exec runs statements: it finds out who acts, asks whether they may,
+// has package sql plan, and sends what is to be changed through the log. It is
+// the only caller of the log for statements; handlers never write to storage.
+//
+// It owns no goroutine. An Executor is safe for concurrent use.
+package exec
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/access"
+	"github.com/kalamdb/kalamdb-go/core/apply"
+	"github.com/kalamdb/kalamdb-go/core/auth"
+	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/sql/catalog"
+	"github.com/kalamdb/kalamdb-go/sql/dialect"
+	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/sql/predicate"
+	"github.com/kalamdb/kalamdb-go/store"
+)
+
+// Limits bound what one request may cost. Zero fields mean the defaults.
+type Limits struct {
+	SQL              dialect.Limits
+	StatementTimeout time.Duration // 0 means 60 seconds
+}
+
+// Parts are what an Executor works with. All are required, but for Figures.
+type Parts struct {
+	*Keeper
+	Machine *apply.Machine // for the shards' own partitions only
+	Catalog *catalog.Catalog
+	SQL     *sqlengine.Engine
+	Gen     *clock.Generator
+	Auth    *auth.Service
+	Hub     *live.Hub
+	Now     func() time.Time
+	// Settings and Figures give the rows of system.settings and system.stats.
+	Settings func() [][]value.Value
+	Figures  func() [][]value.Value
+}
+
+// Executor runs statements.
+type Executor struct {
+	Parts
+	limits Limits
+	schema chan struct{} // holds a token: one change of the catalogue at a time
+
+	statements, failures, conflicts atomic.Int64
+}
+
+// New returns an Executor.
+func New(parts Parts, limits Limits) *Executor {
+	if limits.StatementTimeout == 0 {
+		limits.StatementTimeout = time.Minute
+	}
+	x := &Executor{Parts: parts, limits: limits, schema: make(chan struct{}, 1)}
+	x.schema <- struct{}{}
+	return x
+}
+
+// Counts tells how many statements were run, how many of them failed, and how
+// often one was planned again after a conflict.
+func (x *Executor) Counts() (statements, failures, conflicts int64) {
+	return x.statements.Load(), x.failures.Load(), x.conflicts.Load()
+}
+
+// Request is what a client sends: one or more statements.
+type Request struct {
+	SQL       string
+	Params    []value.Value // with one statement only
+	Namespace ident.NamespaceID
+	// RequestID makes writes repeatable: the same id, user and statement
+	// within 24 hours returns the first result. "" for none.
+	RequestID string
+}
+
+// Result is the outcome of one statement. Rows is open only while the sink
+// that is given the Result runs.
+type Result struct {
+	Kind      dialect.Kind
+	Columns   []predicate.Column
+	Rows      sqlengine.Rows // nil when the statement returns none
+	Affected  int64
+	Message   string
+	AsUser    ident.UserID      // the acting user
+	Seq       string            // "shard:seq" of a write
+	Namespace ident.NamespaceID // set by USE
+}
+
+// Sink takes the results of a request in order. An error of its own ends the
+// request.
+type Sink func(*Result) error
+
+// maxRequestID bounds a request id in bytes.
+const maxRequestID = 256
+
+// Run runs the statements of a request one after another. When one fails, those
+// before it stay done, and the *fault.Error names its number and, where known,
+// the position in the text.
+func (x *Executor) Run(ctx context.Context, id session.Identity, req Request, sink Sink) error {
+	stmts, err := dialect.Parse(req.SQL, x.limits.SQL)
+	if err != nil {
+		x.failures.Add(1)
+		return err
+	}
+	switch {
+	case len(req.Params) > 0 && len(stmts) > 1:
+		return fault.New(fault.InvalidParameter,
+			"params go with one statement, the request has %d; send them one by one", len(stmts))
+	case len(req.RequestID) > maxRequestID:
+		return fault.New(fault.InvalidParameter, "request_id is over %d bytes", maxRequestID)
+	}
+	for i := range stmts {
+		one := &run{x: x, id: id, req: &req, st: &stmts[i], number: i + 1}
+		x.statements.Add(1)
+		if err := one.do(ctx, sink); err != nil {
+			x.failures.Add(1)
+			return locate(err, &stmts[i], i+1)
+		}
+	}
+	return nil
+}
+
+// locate says in err which statement failed, and where in the whole text.
+func locate(err error, st *dialect.Statement, number int) error {
+	e := fault.From(err)
+	pos := e.Position
+	if pos > 0 {
+		pos += st.Offset
+	}
+	return e.At(number, pos)
+}
+
+// run is one statement of a request being run.
+type run struct {
+	x      *Executor
+	id     session.Identity
+	req    *Request
+	st     *dialect.Statement
+	number int
+}
+
+func (r *run) do(ctx context.Context, sink Sink) error {
+	ctx, cancel := context.WithTimeout(ctx, r.x.limits.StatementTimeout)
+	defer cancel()
+	if r.st.As != "" {
+		id, err := r.x.Auth.ActAs(ctx, r.id, string(r.st.As))
+		if err != nil {
+			return err
+		}
+		r.id = id
+	}
+	emit := func(res *Result) error {
+		res.Kind, res.AsUser = r.st.Kind, r.id.Acting()
+		return sink(res)
+	}
+	switch r.st.Kind.Info().Class {
+	case dialect.Read:
+		return r.read(ctx, emit)
+	case dialect.Write:
+		return r.write(ctx, emit)
+	case dialect.Schema:
+		return r.changeSchema(ctx, emit)
+	case dialect.Account:
+		return r.changeAccount(ctx, emit)
+	}
+	return r.show(ctx, emit)
+}
+
+// env is what package sql sees of the run. The caller keeps v.
+func (r *run) env(v *store.View) *sqlengine.Env {
+	cat := r.x.Catalog.Snapshot()
+	return &sqlengine.Env{
+		Catalog: cat, DB: r.x.DB, View: v, Gen: r.x.Gen, Now: r.x.Now(),
+		Rights: r.rights(cat), System: &systemRows{r: r, cat: cat, view: v},
+		Caller: r.id.Caller, Role: r.id.Role, User: r.id.Acting(),
+		Namespace: r.req.Namespace, Params: r.req.Params,
+	}
+}
+
+func (r *run) rights(cat *catalog.Snapshot) *access.Rights {
+	return &access.Rights{ID: r.id, Catalog: cat, Lookup: r.x.Auth.Target}
+}
+
+func (r *run) read(ctx context.Context, emit Sink) error {
+	v := r.x.DB.View()
+	defer v.Release()
+	res, err := r.x.SQL.Run(ctx, r.st, r.env(v))
+	if err != nil {
+		return err
+	}
+	err = emit(&Result{Columns: res.Columns, Rows: res.Rows})
+	if closing := res.Rows.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// namespace returns the namespace that a statement names, or the session's.
+func (r *run) namespace(named ident.NamespaceID) (ident.NamespaceID, error) {
+	if named != "" {
+		return named, nil
+	}
+	if r.req.Namespace == "" {
+		return "", fault.New(fault.InvalidSQL,
+			"no namespace is in use; write namespace.table, or run USE first")
+	}
+	return r.req.Namespace, nil
+}
+
+// Subscription is a live query that a client asked for.
+type Subscription struct {
+	SQL     string
+	Options live.SubscribeOptions
+	// Namespace is used for table names without one.
+	Namespace ident.NamespaceID
+	ID        ident.LiveID
+	Notify    func()
+}
+
+// Subscribe opens a live query. It blocks for compiling only; rows are read
+// when the subscription is polled.
+func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subscription) (
+	*live.Subscription, error,
+) {
+	stmts, err := dialect.Parse(sub.SQL, x.limits.SQL)
+	if err != nil {
+		return nil, err
+	}
+	if len(stmts) != 1 {
+		return nil, fault.New(fault.LiveUnsupportedQuery, "a live query is one SELECT")
+	}
+	r := &run{x: x, id: id, st: &stmts[0], req: &Request{Namespace: sub.Namespace}}
+	query, opts, err := liveText(r.st, sub.Options)
+	if err != nil {
+		return nil, err
+	}
+	if r.st.As != "" {
+		if r.id, err = x.Auth.ActAs(ctx, id, string(r.st.As)); err != nil {
+			return nil, err
+		}
+	}
+	v := x.DB.View()
+	defer v.Release()
+	q, owner, err := x.SQL.CompileLive(ctx, query, r.env(v))
+	if err != nil {
+		return nil, err
+	}
+	return x.Hub.Subscribe(live.Spec{
+		ID: sub.ID, Owner: id.Caller, User: owner, Query: q, Options: opts, Notify: sub.Notify,
+	})
+}

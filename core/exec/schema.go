@@ -1,0 +1,292 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/core/access"
+	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/sql/catalog"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
+	"github.com/kalamdb/kalamdb-go/sql/writeset"
+)
+
+// changeSchema runs a statement that changes the catalogue. One runs at a
+// time, so that none meets another's half-made table.
+func (r *run) changeSchema(ctx context.Context, emit Sink) error {
+	if err := r.mayRun(); err != nil {
+		return err
+	}
+	message, err := r.x.exclusively(ctx, func() (string, error) {
+		switch n := r.st.Node.(type) {
+		case *ast.CreateNamespace:
+			return r.createNamespace(ctx, n)
+		case *ast.AlterNamespace:
+			return r.alterNamespace(ctx, n)
+		case *ast.DropNamespace:
+			return r.dropNamespace(ctx, n)
+		case *ast.CreateTable:
+			return r.createTable(ctx, n)
+		case *ast.DropTable:
+			return r.dropTable(ctx, n)
+		}
+		return "", fault.New(fault.Unsupported, "%s is not supported", r.st.Kind)
+	})
+	if err != nil {
+		return err
+	}
+	return emit(&Result{Message: message})
+}
+
+func (r *run) mayRun() error {
+	kind := ddl.TableKind("")
+	if n, ok := r.st.Node.(*ast.DropTable); ok {
+		kind = n.Kind
+		if ns, err := r.namespace(n.Namespace); err == nil && kind == "" {
+			if t, err := r.x.Catalog.Snapshot().Table(ns, string(n.Name)); err == nil {
+				kind = t.Kind
+			}
+		}
+	}
+	return access.MayRun(r.id.Role, r.st.Kind, kind)
+}
+
+// exclusively runs f while no other change of the catalogue runs, and makes
+// the outcome known whatever it is.
+func (x *Executor) exclusively(ctx context.Context, f func() (string, error)) (string, error) {
+	select {
+	case <-x.schema:
+	case <-ctx.Done():
+		return "", fault.From(ctx.Err())
+	}
+	defer func() { x.schema <- struct{}{} }()
+	message, err := f()
+	if refresh := x.Catalog.Refresh(); err == nil {
+		err = refresh
+	}
+	return message, err
+}
+
+func (r *run) createNamespace(ctx context.Context, n *ast.CreateNamespace) (string, error) {
+	var old ddl.Namespace
+	seq, err := r.x.get(catalog.KeptNamespaces, string(n.Name), &old)
+	switch {
+	case err != nil:
+		return "", err
+	case seq != 0 && n.IfNotExists:
+		return fmt.Sprintf("namespace %s exists already", n.Name), nil
+	case seq != 0:
+		return "", fault.New(fault.AlreadyExists, "namespace %s exists already", n.Name)
+	}
+	doc := ddl.Namespace{
+		Name: n.Name, Options: n.Options, Created: r.x.Now().UTC(), CreatedBy: r.id.Caller,
+	}
+	err = r.x.put(ctx, catalog.KeptNamespaces, string(n.Name), doc, 0)
+	return fmt.Sprintf("namespace %s created", n.Name), err
+}
+
+func errNoNamespace(n ident.NamespaceID) error {
+	return fault.New(fault.NamespaceNotFound, "namespace %s does not exist", n)
+}
+
+func (r *run) alterNamespace(ctx context.Context, n *ast.AlterNamespace) (string, error) {
+	var doc ddl.Namespace
+	seq, err := r.x.get(catalog.KeptNamespaces, string(n.Name), &doc)
+	switch {
+	case err != nil:
+		return "", err
+	case seq == 0:
+		return "", errNoNamespace(n.Name)
+	}
+	if doc.Options == nil {
+		doc.Options = make(map[string]string)
+	}
+	maps.Copy(doc.Options, n.Set)
+	err = r.x.put(ctx, catalog.KeptNamespaces, string(n.Name), doc, seq)
+	return fmt.Sprintf("namespace %s changed", n.Name), err
+}
+
+func (r *run) dropNamespace(ctx context.Context, n *ast.DropNamespace) (string, error) {
+	var doc ddl.Namespace
+	seq, err := r.x.get(catalog.KeptNamespaces, string(n.Name), &doc)
+	switch {
+	case err != nil:
+		return "", err
+	case seq == 0 && n.IfExists:
+		return fmt.Sprintf("namespace %s does not exist", n.Name), nil
+	case seq == 0:
+		return "", errNoNamespace(n.Name)
+	}
+	tables := r.x.Catalog.Snapshot().Tables(n.Name)
+	if len(tables) > 0 && !n.Cascade {
+		return "", fault.New(fault.NotEmpty,
+			"namespace %s holds %d tables; drop them first, or use DROP NAMESPACE %s CASCADE",
+			n.Name, len(tables), n.Name)
+	}
+	for _, t := range tables {
+		if err := r.x.drop(ctx, t); err != nil {
+			return "", err
+		}
+	}
+	err = r.x.propose(ctx, catalog.KeptNamespaces.Delete(string(n.Name), seq))
+	return fmt.Sprintf("namespace %s dropped", n.Name), err
+}
+
+func (r *run) createTable(ctx context.Context, n *ast.CreateTable) (string, error) {
+	ns, err := r.namespace(n.Namespace)
+	if err != nil {
+		return "", err
+	}
+	cat := r.x.Catalog.Snapshot()
+	if _, ok := cat.Namespace(ns); !ok {
+		return "", errNoNamespace(ns)
+	}
+	if t, err := cat.Table(ns, string(n.Name)); err == nil {
+		if n.IfNotExists {
+			return fmt.Sprintf("table %s exists already", t.FullName()), nil
+		}
+		return "", fault.New(fault.AlreadyExists, "table %s exists already", t.FullName())
+	}
+	t := n.Table()
+	t.Namespace, t.Version, t.State = ns, 1, ddl.Creating
+	t.Created, t.CreatedBy = r.x.Now().UTC(), r.id.Caller
+	return fmt.Sprintf("table %s created", t.FullName()), r.x.create(ctx, t)
+}
+
+// create makes a table in three steps, each of which a restart can find and
+// undo: the definition as creating, the shards told, the definition as ready.
+func (x *Executor) create(ctx context.Context, t *ddl.Table) error {
+	v := x.DB.View()
+	id, taken, err := catalog.NextTableID(x.DB, v)
+	v.Release()
+	if err != nil {
+		return err
+	}
+	t.ID = id
+	key := catalog.TableKey(t.Namespace, t.Name)
+	if err := x.put(ctx, catalog.KeptTables, key, t, 0, taken); err != nil {
+		return err
+	}
+	if err := x.fence(ctx, t, false); err != nil {
+		return err
+	}
+	return x.setState(ctx, t, ddl.Ready)
+}
+
+// setState stores a table's definition with another state.
+func (x *Executor) setState(ctx context.Context, t *ddl.Table, s ddl.State) error {
+	key := catalog.TableKey(t.Namespace, t.Name)
+	var stored ddl.Table
+	seq, err := x.get(catalog.KeptTables, key, &stored)
+	if err != nil {
+		return err
+	}
+	if seq == 0 || stored.ID != t.ID {
+		return fault.New(fault.TransactionConflict, "table %s was changed by another", t.FullName())
+	}
+	stored.State = s
+	return x.put(ctx, catalog.KeptTables, key, &stored, seq)
+}
+
+// fence tells all shards of a table which schema version it has now, or that
+// it is dropped. When it returns no shard takes a write planned before.
+func (x *Executor) fence(ctx context.Context, t *ddl.Table, dropped bool) error {
+	shards := t.Shards(x.DB.Shards())
+	errs := make([]error, len(shards))
+	var wg sync.WaitGroup
+	for i, s := range shards {
+		wg.Go(func() {
+			out, err := x.Log.Propose(ctx, &command.Command{
+				Shard: s, Clock: x.Clock.Now(), Fences: []command.Fence{{
+					Table: t.ID, Partition: t.Partition(s), Min: t.Version, Dropped: dropped,
+				}},
+			})
+			if errs[i] = err; err == nil {
+				errs[i] = out.Err
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) dropTable(ctx context.Context, n *ast.DropTable) (string, error) {
+	ns, err := r.namespace(n.Namespace)
+	if err != nil {
+		return "", err
+	}
+	t, err := r.x.Catalog.Snapshot().Table(ns, string(n.Name))
+	if err != nil {
+		if n.IfExists && fault.Is(err, fault.TableNotFound) {
+			return fmt.Sprintf("table %s.%s does not exist", ns, n.Name), nil
+		}
+		return "", err
+	}
+	switch {
+	case t.Kind == ddl.SystemTable:
+		return "", fault.New(fault.PermissionDenied, "system table %s can't be dropped", t.FullName())
+	case n.Kind != "" && n.Kind != t.Kind:
+		return "", fault.New(fault.TableNotFound, "%s is a %s table, not a %s table; use DROP TABLE",
+			t.FullName(), t.Kind, n.Kind)
+	}
+	return fmt.Sprintf("table %s dropped", t.FullName()), r.x.drop(ctx, t)
+}
+
+// drop removes a table in steps that a restart can finish: the definition as
+// dropping, which hides it; the shards told; its live queries ended; its
+// partitions and then its definition gone.
+func (x *Executor) drop(ctx context.Context, t *ddl.Table) error {
+	if err := x.setState(ctx, t, ddl.Dropping); err != nil {
+		return err
+	}
+	if err := x.Catalog.Refresh(); err != nil {
+		return err
+	}
+	return x.finishDrop(ctx, t)
+}
+
+func (x *Executor) finishDrop(ctx context.Context, t *ddl.Table) error {
+	if err := x.fence(ctx, t, true); err != nil {
+		return err
+	}
+	x.Hub.EndTable(t.ID, live.TableDropped)
+	for _, s := range t.Shards(x.DB.Shards()) {
+		if err := x.DB.DropPartition(t.Partition(s)); err != nil {
+			return err
+		}
+	}
+	key := catalog.TableKey(t.Namespace, t.Name)
+	var stored ddl.Table
+	seq, err := x.get(catalog.KeptTables, key, &stored)
+	if err != nil || seq == 0 || stored.ID != t.ID {
+		return err
+	}
+	return x.propose(ctx, catalog.KeptTables.Delete(key, seq))
+}
+
+// Recover finishes what a crash left half done: tables that were being dropped
+// go, and so do those that were being made, since nobody was told of them.
+// It is called once, before statements are run.
+func (x *Executor) Recover(ctx context.Context) error {
+	for _, t := range x.Catalog.Snapshot().All() {
+		if t.State == ddl.Ready {
+			continue
+		}
+		if err := x.finishDrop(ctx, t); err != nil {
+			return fault.Wrap(fault.Internal, err, "clean up the unfinished table %s", t.FullName())
+		}
+	}
+	return x.Catalog.Refresh()
+}

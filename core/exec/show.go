@@ -1,0 +1,240 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/system"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/access"
+	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/dialect"
+	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
+	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/sql/predicate"
+)
+
+// show runs a statement that tells or sets the session's own state.
+func (r *run) show(ctx context.Context, emit Sink) error {
+	if err := access.MayRun(r.id.Role, r.st.Kind, ""); err != nil {
+		return err
+	}
+	switch n := r.st.Node.(type) {
+	case *ast.UseNamespace:
+		return r.use(n, emit)
+	case *ast.Subscribe:
+		return r.tellSubscribe(n, emit)
+	case *ast.ShowNamespaces:
+		return r.showSystem(ctx, emit, system.Namespaces, nil)
+	case *ast.ShowTables:
+		return r.showTables(ctx, n, emit)
+	case *ast.ShowUsers:
+		return r.showSystem(ctx, emit, system.Users, nil)
+	case *ast.ShowSettings:
+		return r.showSystem(ctx, emit, system.Settings, nil)
+	case *ast.ShowLiveQueries:
+		return r.showSystem(ctx, emit, system.LiveQueries, nil)
+	case *ast.DescribeTable:
+		return r.describe(&n.TableRef, emit)
+	case *ast.ShowCreateTable:
+		return r.showCreate(&n.TableRef, emit)
+	}
+	return fault.New(fault.Unsupported, "%s is not supported", r.st.Kind)
+}
+
+func (r *run) use(n *ast.UseNamespace, emit Sink) error {
+	if _, ok := r.x.Catalog.Snapshot().Namespace(n.Name); !ok {
+		return errNoNamespace(n.Name)
+	}
+	r.req.Namespace = n.Name // for the statements behind it
+	return emit(&Result{Message: fmt.Sprintf("using namespace %s", n.Name), Namespace: n.Name})
+}
+
+func (r *run) tellSubscribe(n *ast.Subscribe, emit Sink) error {
+	return emit(&Result{
+		Columns: []predicate.Column{{Name: "path", Kind: value.Text}, {Name: "sql", Kind: value.Text}},
+		Rows:    newFixed([][]value.Value{{value.NewText("/v1/ws"), value.NewText(n.Query)}}),
+		Message: "open the WebSocket at /v1/ws on this server and send " +
+			`{"type": "subscribe", "subscription": {"id": "...", "sql": "..."}}`,
+	})
+}
+
+// liveText returns the SELECT that a statement asks to follow, and the options
+// with those that the statement itself gives filled in.
+func liveText(st *dialect.Statement, o live.SubscribeOptions) (
+	string, live.SubscribeOptions, error,
+) {
+	switch n := st.Node.(type) {
+	case *ast.Subscribe:
+		if o.LastRows == nil {
+			o.LastRows = n.Options.LastRows
+		}
+		if o.From == nil {
+			o.From = n.Options.From
+		}
+		if o.BatchSize == 0 && n.Options.BatchSize != nil {
+			o.BatchSize = *n.Options.BatchSize
+		}
+		return n.Query, o, nil
+	case nil:
+		if st.Kind == dialect.Select {
+			return st.Text, o, nil
+		}
+	}
+	return "", o, fault.New(fault.LiveUnsupportedQuery, "%s can't be followed; use a SELECT", st.Kind)
+}
+
+// showSystem answers with the rows of a system table that keep accepts.
+func (r *run) showSystem(ctx context.Context, emit Sink, name system.Table,
+	keep func([]value.Value) bool,
+) error {
+	cat := r.x.Catalog.Snapshot()
+	t, err := cat.Table(system.Namespace, string(name))
+	if err != nil {
+		return err
+	}
+	if err := r.rights(cat).CheckTable(t, "", false); err != nil {
+		return err
+	}
+	v := r.x.DB.View()
+	defer v.Release()
+	all, err := (&systemRows{r: r, cat: cat, view: v}).SystemRows(ctx, name)
+	if err != nil {
+		return err
+	}
+	rows := all[:0:0]
+	for _, row := range all {
+		if keep == nil || keep(row) {
+			rows = append(rows, row)
+		}
+	}
+	return emit(&Result{Columns: columnsOf(t), Rows: newFixed(rows)})
+}
+
+func columnsOf(t *ddl.Table) []predicate.Column {
+	cols := make([]predicate.Column, len(t.Columns))
+	for i, c := range t.Columns {
+		cols[i] = predicate.Column{
+			Name: c.Name, Kind: c.Type.Kind, Key: t.IsKey(i), NotNull: c.NotNull,
+		}
+	}
+	return cols
+}
+
+func (r *run) showTables(ctx context.Context, n *ast.ShowTables, emit Sink) error {
+	ns, err := r.namespace(n.Namespace)
+	if err != nil {
+		return err
+	}
+	if _, ok := r.x.Catalog.Snapshot().Namespace(ns); !ok {
+		return errNoNamespace(ns)
+	}
+	return r.showSystem(ctx, emit, system.Tables, func(row []value.Value) bool {
+		return row[0].Str() == string(ns)
+	})
+}
+
+// table finds a table that the caller may know of.
+func (r *run) table(ref *ast.TableRef) (*ddl.Table, error) {
+	ns, err := r.namespace(ref.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	cat := r.x.Catalog.Snapshot()
+	t, err := cat.Table(ns, string(ref.Name))
+	if err != nil {
+		return nil, err
+	}
+	if !r.rights(cat).MaySee(t) {
+		return nil, cat.Missing(ns, string(ref.Name))
+	}
+	return t, nil
+}
+
+func (r *run) describe(ref *ast.TableRef, emit Sink) error {
+	t, err := r.table(ref)
+	if err != nil {
+		return err
+	}
+	rows := make([][]value.Value, len(t.Columns))
+	for i := range t.Columns {
+		rows[i] = describeColumn(t, i)
+	}
+	return emit(&Result{Columns: describeColumns, Rows: newFixed(rows)})
+}
+
+func (r *run) showCreate(ref *ast.TableRef, emit Sink) error {
+	t, err := r.table(ref)
+	if err != nil {
+		return err
+	}
+	if t.Kind == ddl.SystemTable {
+		return fault.New(fault.Unsupported,
+			"system table %s is made by the server; use DESCRIBE", t.FullName())
+	}
+	return emit(&Result{
+		Columns: []predicate.Column{
+			{Name: "table_name", Kind: value.Text}, {Name: "create_table", Kind: value.Text},
+		},
+		Rows: newFixed([][]value.Value{
+			{value.NewText(string(t.Name)), value.NewText(ddl.ShowCreate(t))},
+		}),
+	})
+}
+
+var describeColumns = []predicate.Column{
+	{Name: "name", Kind: value.Text}, {Name: "data_type", Kind: value.Text},
+	{Name: "nullable", Kind: value.Bool}, {Name: "key_position", Kind: value.Int32},
+	{Name: "default_value", Kind: value.Text}, {Name: "comment", Kind: value.Text},
+}
+
+func describeColumn(t *ddl.Table, i int) []value.Value {
+	c := &t.Columns[i]
+	return []value.Value{
+		value.NewText(c.Name), value.NewText(c.Type.String()), value.NewBool(!c.NotNull),
+		keyPosition(t, i), defaultText(c), value.NewText(c.Comment),
+	}
+}
+
+func keyPosition(t *ddl.Table, i int) value.Value {
+	for at, k := range t.PrimaryKey {
+		if k == i {
+			return value.NewInt(value.Int32, int64(at+1))
+		}
+	}
+	return value.NullValue
+}
+
+func defaultText(c *ddl.Column) value.Value {
+	if c.Default == nil || c.Default.Null {
+		return value.NullValue
+	}
+	return value.NewText(c.Default.Text)
+}
+
+// fixed are rows that are all there already.
+type fixed struct{ rows [][]value.Value }
+
+var _ sqlengine.Rows = (*fixed)(nil)
+
+func newFixed(rows [][]value.Value) *fixed { return &fixed{rows} }
+
+// Next implements sqlengine.Rows.
+func (f *fixed) Next(ctx context.Context) ([]value.Value, error) {
+	if len(f.rows) == 0 {
+		return nil, io.EOF
+	}
+	row := f.rows[0]
+	f.rows = f.rows[1:]
+	return row, ctx.Err()
+}
+
+// Close implements sqlengine.Rows.
+func (f *fixed) Close() error { return nil }
+
+// mayManage reports whether a role sees and ends what belongs to others.
+func mayManage(role ident.Role) bool { return role == ident.RoleDBA || role == ident.RoleSystem }

@@ -1,0 +1,176 @@
+package exec
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/keyspace"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/apply"
+	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/sql/dialect"
+	"github.com/kalamdb/kalamdb-go/sql/writeset"
+	"github.com/kalamdb/kalamdb-go/store"
+)
+
+// tries is how often a statement is planned again after a conflict.
+const tries = 8
+
+// outcome is what a repeated request is answered with.
+type outcome struct {
+	Affected int64         `json:"affected"`
+	Shard    ident.ShardID `json:"shard"`
+}
+
+func (r *run) write(ctx context.Context, emit Sink) error {
+	request, err := r.request()
+	if err != nil {
+		return err
+	}
+	for range tries + 1 {
+		res, again, err := r.tryWrite(ctx, request)
+		if err != nil {
+			return err
+		}
+		if !again {
+			return emit(res)
+		}
+		r.x.conflicts.Add(1)
+	}
+	return fault.New(fault.TransactionConflict,
+		"the rows were changed by others %d times in a row; run it again", tries+1)
+}
+
+// tryWrite plans the statement on the present state and proposes it. again
+// says that others were faster.
+func (r *run) tryWrite(ctx context.Context, request *command.Request) (
+	res *Result, again bool, err error,
+) {
+	v := r.x.DB.View()
+	defer v.Release()
+	if request != nil {
+		if res, err := r.recall(v, request); res != nil || err != nil {
+			return res, false, err
+		}
+	}
+	planned, err := r.x.SQL.Run(ctx, r.st, r.env(v))
+	if err != nil {
+		return nil, false, err
+	}
+	defer planned.Rows.Close()
+	var writes []writeset.Write
+	if planned.Writes != nil {
+		writes = planned.Writes.Writes()
+	}
+	if len(writes) == 0 && request == nil {
+		return r.written(planned.Affected, 0, 0), false, nil
+	}
+	c, err := r.x.command(writes)
+	if err != nil {
+		return nil, false, err
+	}
+	if request != nil {
+		if len(writes) == 0 {
+			c.Shard = keyspace.ShardOf(r.id.Owner(), r.x.DB.Shards())
+		}
+		c.Request = request
+		request.Result, err = json.Marshal(outcome{planned.Affected, c.Shard})
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	out, err := r.x.Log.Propose(ctx, c)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case out.Repeat:
+		res, err := r.repeated(out)
+		return res, false, err
+	case out.Stale:
+		return nil, true, r.x.Catalog.Refresh()
+	case fault.Is(out.Err, fault.TransactionConflict):
+		return nil, true, nil
+	case out.Err != nil:
+		return nil, false, out.Err
+	case len(writes) == 0:
+		return r.written(planned.Affected, 0, 0), false, nil
+	}
+	return r.written(planned.Affected, c.Shard, out.Seq), false, nil
+}
+
+var verbs = map[dialect.Kind]string{
+	dialect.Insert: "inserted", dialect.Update: "updated", dialect.Delete: "deleted",
+}
+
+func (r *run) written(affected int64, shard ident.ShardID, seq clock.Seq) *Result {
+	noun := "rows"
+	if affected == 1 {
+		noun = "row"
+	}
+	res := &Result{
+		Affected: affected, Message: fmt.Sprintf("%d %s %s", affected, noun, verbs[r.st.Kind]),
+	}
+	if seq != 0 {
+		res.Seq = shard.String() + ":" + seq.String()
+	}
+	return res
+}
+
+// request identifies the statement when its sender may repeat it.
+func (r *run) request() (*command.Request, error) {
+	if r.req.RequestID == "" {
+		return nil, nil
+	}
+	h := fnv.New64a()
+	var buf []byte
+	buf = append(append(buf, r.req.Namespace...), 0)
+	buf = append(append(buf, r.st.Text...), 0)
+	for _, p := range r.req.Params {
+		buf = append(buf, byte(p.Kind()))
+		text, err := value.AppendJSON(nil, p)
+		if err != nil {
+			return nil, err
+		}
+		buf = append(append(buf, text...), 0)
+	}
+	h.Write(buf) // a hash never returns an error
+	// A byte 0 can't stand in a user id, so the parts never run together.
+	id := fmt.Sprintf("%s\x00%s\x00%d\x00%s", r.id.Caller, r.id.As, r.number, r.req.RequestID)
+	return &command.Request{ID: id, Hash: h.Sum64()}, nil
+}
+
+// recall looks for an earlier run of the request on all shards: which one it
+// wrote is known only after planning, and planning an INSERT again would find
+// its own rows.
+func (r *run) recall(v *store.View, request *command.Request) (*Result, error) {
+	for s := ident.SystemShard; s <= keyspace.SharedShard(r.x.DB.Shards()); s++ {
+		part, err := r.x.Machine.Partition(s)
+		if err != nil {
+			return nil, err
+		}
+		out, found, err := apply.Recall(v, part, request, r.x.Clock.Now())
+		if err != nil || found {
+			if err == nil {
+				err = out.Err
+			}
+			if err != nil {
+				return nil, err
+			}
+			return r.repeated(out)
+		}
+	}
+	return nil, nil
+}
+
+func (r *run) repeated(out apply.Outcome) (*Result, error) {
+	var first outcome
+	if err := json.Unmarshal(out.Result, &first); err != nil {
+		return nil, fault.Wrap(fault.Corruption, err, "read the recorded result of a request")
+	}
+	return r.written(first.Affected, first.Shard, out.Seq), nil
+}

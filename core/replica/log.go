@@ -1,0 +1,25 @@
+// Package replica carries commands to the state machine: a Log takes a
+// command, makes it durable and applies it. Handlers don't know which Log they
+// have; Local is the one of a single node.
+package replica
+
+import (
+	"context"
+
+	"github.com/kalamdb/kalamdb-go/core/apply"
+	"github.com/kalamdb/kalamdb-go/core/command"
+)
+
+// Log is the one way to change data.
+type Log interface {
+	// Propose returns once c is applied and, with sync durability, on stable
+	// storage and visible to readers; or once it is refused, which Outcome.Err
+	// tells. It blocks while the log's queue is full. When ctx ends while c is
+	// still queued it is withdrawn; once its batch has begun Propose waits for
+	// the outcome, so that an answer never leaves it open whether a write
+	// happened.
+	Propose(ctx context.Context, c *command.Command) (apply.Outcome, error)
+	// Close refuses further commands, finishes those that are queued and
+	// returns when all is durable.
+	Close() error
+}

@@ -1,0 +1,118 @@
+package catalog
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/commons/system"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+)
+
+// SystemTables returns the definitions of the system tables as SELECT and
+// DESCRIBE show them, by name. They must not be changed.
+func SystemTables() []*ddl.Table { return systemTables }
+
+type columnDef struct {
+	name    string
+	kind    value.Kind
+	comment string
+}
+
+var systemTables = []*ddl.Table{
+	systemTable(system.ColumnDefs, "Columns of all tables that the caller may use.", 3,
+		columnDef{"namespace", value.Text, "namespace of the table"},
+		columnDef{"table_name", value.Text, "name of the table"},
+		columnDef{"position", value.Int32, "from 1, in the order of SELECT *"},
+		columnDef{"name", value.Text, "name of the column"},
+		columnDef{"data_type", value.Text, "declared type"},
+		columnDef{"nullable", value.Bool, "whether NULL may be stored"},
+		columnDef{"default_value", value.Text, "DEFAULT as it was written"},
+		columnDef{"key_position", value.Int32, "from 1 in the primary key, NULL outside it"},
+		columnDef{"comment", value.Text, "COMMENT of the column"}),
+	systemTable(system.DataTypes, "Data types.", 1,
+		columnDef{"name", value.Text, "data_type in result schemas"},
+		columnDef{"sql_name", value.Text, "name in CREATE TABLE"},
+		columnDef{"aliases", value.Text, "further names that CREATE TABLE reads"},
+		columnDef{"key", value.Bool, "whether it may be part of a primary key"}),
+	systemTable(system.ErrorCodes, "Codes of errors.", 1,
+		columnDef{"code", value.Text, "code in answers"},
+		columnDef{"http_status", value.Int32, "HTTP status of the answer"},
+		columnDef{"close_code", value.Int32, "WebSocket close code when it ends a connection"},
+		columnDef{"retryable", value.Bool, "whether the same request may succeed later"},
+		columnDef{"description", value.Text, "what it means"}),
+	systemTable(system.LiveQueries, "Live queries that are open now.", 1,
+		columnDef{"id", value.Text, "id of the live query"},
+		columnDef{"user_id", value.Text, "who opened it"},
+		columnDef{"acting_for", value.Text, "whose rows it follows"},
+		columnDef{"query", value.Text, "what is followed"},
+		columnDef{"table_name", value.Text, "the followed table"},
+		columnDef{"state", value.Text, "snapshot, current or lagging"},
+		columnDef{"cursor", value.Int64, "seq up to which everything was delivered"},
+		columnDef{"queued", value.Int64, "changes waiting to be delivered"},
+		columnDef{"delivered", value.Int64, "changes delivered so far"},
+		columnDef{"created_at", value.Timestamp, "when it was opened"}),
+	systemTable(system.Namespaces, "Namespaces.", 1,
+		columnDef{"name", value.Text, "name of the namespace"},
+		columnDef{"options", value.JSON, "options given WITH"},
+		columnDef{"created_at", value.Timestamp, "when it was created"},
+		columnDef{"created_by", value.Text, "who created it"}),
+	systemTable(system.Partitions, "Ordered key spaces of tables on shards.", 1,
+		columnDef{"name", value.Text, "name of the partition"},
+		columnDef{"namespace", value.Text, "namespace of the table"},
+		columnDef{"table_name", value.Text, "name of the table"},
+		columnDef{"shard", value.Int32, "shard of users, from 1"},
+		columnDef{"rows", value.Int64, "live rows"},
+		columnDef{"bytes", value.Int64, "estimate of bytes on disk"}),
+	systemTable(system.Settings, "Settings in force.", 1,
+		columnDef{"name", value.Text, "section and key"},
+		columnDef{"value", value.Text, "value in force; secrets are hidden"},
+		columnDef{"default_value", value.Text, "value without configuration"},
+		columnDef{"source", value.Text, "default, file or environment"},
+		columnDef{"description", value.Text, "what it does"}),
+	systemTable(system.Statements, "Statements and their forms.", 1,
+		columnDef{"kind", value.Text, "name of the statement"},
+		columnDef{"area", value.Text, "group in the documentation"},
+		columnDef{"form", value.Text, "syntax"},
+		columnDef{"who", value.Text, "who may run it"}),
+	systemTable(system.Stats, "Figures of the running server.", 1,
+		columnDef{"name", value.Text, "name of the figure"},
+		columnDef{"value", value.Int64, "its value now"},
+		columnDef{"unit", value.Text, "its unit"}),
+	systemTable(system.Tables, "Tables that the caller may use.", 2,
+		columnDef{"namespace", value.Text, "namespace of the table"},
+		columnDef{"name", value.Text, "name of the table"},
+		columnDef{"kind", value.Text, "USER, SHARED or SYSTEM"},
+		columnDef{"table_id", value.Int64, "number of the table, never used again"},
+		columnDef{"schema_version", value.Int64, "from 1, raised by each change of the schema"},
+		columnDef{"primary_key", value.Text, "columns of the primary key"},
+		columnDef{"access", value.Text, "access level of a shared table"},
+		columnDef{"codec", value.Text, "how rows are encoded"},
+		columnDef{"comment", value.Text, "COMMENT of the table"},
+		columnDef{"created_at", value.Timestamp, "when it was created"},
+		columnDef{"created_by", value.Text, "who created it"}),
+	systemTable(system.Users, "Accounts.", 1,
+		columnDef{"id", value.Text, "user id"},
+		columnDef{"role", value.Text, "user, service or dba"},
+		columnDef{"email", value.Text, "e-mail address"},
+		columnDef{"created_at", value.Timestamp, "when it was created"},
+		columnDef{"deleted_at", value.Timestamp, "when it was dropped, NULL otherwise"}),
+}
+
+// systemTable makes the definition of a system table whose key is the first
+// keys columns. It has no id: its rows are made on request.
+func systemTable(name system.Table, comment string, keys int, cols ...columnDef) *ddl.Table {
+	t := &ddl.Table{
+		Namespace: system.Namespace, Name: ident.TableName(name), Kind: ddl.SystemTable,
+		State: ddl.Ready, Version: 1, Codec: serde.Row, Comment: comment,
+	}
+	for i, c := range cols {
+		t.Columns = append(t.Columns, ddl.Column{
+			ID: ident.ColumnID(i + 1), Name: c.name, Type: ddl.Type{Kind: c.kind},
+			NotNull: i < keys, Comment: c.comment,
+		})
+		if i < keys {
+			t.PrimaryKey = append(t.PrimaryKey, i)
+		}
+	}
+	return t
+}

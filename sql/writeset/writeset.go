@@ -1,0 +1,92 @@
+// Package writeset holds what a statement wants to change, before it becomes a
+// command: rows with the preconditions under which the statement was planned.
+//
+// A Set is used by one goroutine. A key appears in it once: a later write of
+// the same key merges with the earlier one.
+package writeset
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// Write is one row's change. Expect is the seq that the live row had when it
+// was read, 0 when the key was free (absent or a tombstone).
+type Write struct {
+	Table   *ddl.Table
+	User    ident.UserID // whose row; "" unless Table is per user
+	Op      row.Op       // Insert, Update or Delete, relative to the stored row
+	PK      []byte       // encoded primary key
+	Payload []byte       // the new row by the table's codec; the old one for Delete
+	Expect  clock.Seq
+}
+
+type key struct {
+	table ident.TableID
+	user  ident.UserID
+	pk    string
+}
+
+// Set is a list of writes in the order in which they were first made.
+// The zero Set is empty and ready to use.
+type Set struct {
+	writes []*Write
+	byKey  map[key]*Write
+	bytes  int
+}
+
+// Lookup returns the pending write of a key, or nil. A write whose row was
+// inserted and deleted again within the set has Op 0 and stands for "absent,
+// as before".
+func (s *Set) Lookup(t ident.TableID, u ident.UserID, pk []byte) *Write {
+	return s.byKey[key{t, u, string(pk)}]
+}
+
+// Add records w, merging it with an earlier write of the same key: what is
+// expected of the stored row stays that of the first, the new state is that of
+// the last. The set keeps w's slices.
+func (s *Set) Add(w Write) {
+	k := key{w.Table.ID, w.User, string(w.PK)}
+	s.bytes += len(w.PK) + len(w.Payload)
+	prev := s.byKey[k]
+	if prev == nil {
+		if s.byKey == nil {
+			s.byKey = make(map[key]*Write)
+		}
+		c := w
+		s.byKey[k] = &c
+		s.writes = append(s.writes, &c)
+		return
+	}
+	s.bytes -= len(prev.PK) + len(prev.Payload)
+	prev.Payload = w.Payload
+	switch existed := prev.Expect != 0; {
+	case w.Op == row.Delete && existed:
+		prev.Op = row.Delete
+	case w.Op == row.Delete:
+		prev.Op = 0
+	case existed:
+		prev.Op = row.Update
+	default:
+		prev.Op = row.Insert
+	}
+}
+
+// Writes returns the writes that change something, in order.
+func (s *Set) Writes() []Write {
+	out := make([]Write, 0, len(s.writes))
+	for _, w := range s.writes {
+		if w.Op != 0 {
+			out = append(out, *w)
+		}
+	}
+	return out
+}
+
+// Len returns the number of keys in the set.
+func (s *Set) Len() int { return len(s.writes) }
+
+// Bytes returns the bytes of all keys and payloads, for limits.
+func (s *Set) Bytes() int { return s.bytes }
