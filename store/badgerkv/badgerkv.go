@@ -9,7 +9,7 @@
 // Badger's iterators end silently at a damaged block, so Open verifies the
 // checksums of all table files instead; see Options.SkipVerify. A damaged log
 // can't be told from one that a crash cut short: what follows the damage is
-// lost without an error, which pebble does better.
+// lost without an error.
 //
 // The engine owns one goroutine, which frees space in the value log; Close
 // waits for it and for badger's own.
@@ -44,7 +44,7 @@ type Options struct {
 	// means 64 MiB. It bounds the size of a batch.
 	MemTableBytes int64
 	// SkipVerify leaves out the check of all table files in Open, which reads
-	// them once. Without it a damaged block makes rows disappear.
+	// them once. Without it a damaged block hides rows or ends the process.
 	SkipVerify bool
 	// Log receives badger's warnings and errors; nil means none.
 	Log *slog.Logger
@@ -55,6 +55,9 @@ const (
 	defaultIndexCache = 16 << 20
 	defaultMemTable   = 64 << 20
 	maxKey            = 65000 // badger's own limit
+	blockSize         = 4 << 10
+	maxInline         = 1 << 20  // larger values go to the value log
+	valueLogFile      = 64 << 20 // of values over 1 MiB; mapped at twice the size
 	gcInterval        = 10 * time.Minute
 	gcDiscardRatio    = 0.5
 )
@@ -76,21 +79,20 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) badger(dir string) badger.Options {
-	verify := options.OnTableRead
-	if o.SkipVerify {
-		verify = options.NoVerification
-	}
 	return badger.DefaultOptions(dir).
 		WithSyncWrites(true).
 		WithDetectConflicts(false). // there is one writer
 		WithBlockCacheSize(o.CacheBytes).
 		WithIndexCacheSize(o.IndexCacheBytes).
 		WithMemTableSize(o.MemTableBytes).
+		WithValueThreshold(min(maxInline, o.MemTableBytes/10)).
 		WithNumMemtables(3).
+		WithValueLogFileSize(valueLogFile).
 		WithNumCompactors(2).
 		WithMetricsEnabled(false).
 		WithVerifyValueChecksum(true).
-		WithChecksumVerificationMode(verify).
+		WithChecksumVerificationMode(options.NoVerification). // verify does it
+		WithBlockSize(blockSize).
 		WithLogger(logger{o.Log})
 }
 
@@ -125,6 +127,11 @@ func Open(dir string, o Options) (e *Engine, err error) {
 			e, err = nil, store.EngineFault(fmt.Errorf("%v", r), true, "open badger")
 		}
 	}()
+	if !o.SkipVerify {
+		if err := verify(dir, o.badger(dir)); err != nil {
+			return nil, mapError(err, "verify badger's tables")
+		}
+	}
 	db, err := badger.Open(o.badger(dir))
 	if err != nil {
 		return nil, mapError(err, "open badger")

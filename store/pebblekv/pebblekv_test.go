@@ -1,0 +1,21 @@
+package pebblekv_test
+
+import (
+	"testing"
+
+	"github.com/kalamdb/kalamdb-go/store/pebblekv"
+	"github.com/kalamdb/kalamdb-go/store/storetest"
+)
+
+var open = pebblekv.Opener(pebblekv.Options{})
+
+func TestEngine_Conformance(t *testing.T) { storetest.Run(t, open) }
+
+func TestEngine_Durable(t *testing.T) { storetest.RunDurable(t, open) }
+
+func TestEngine_Crash(t *testing.T) { storetest.Crash(t, open) }
+
+func TestEngine_Damage(t *testing.T) {
+	small := pebblekv.Opener(pebblekv.Options{MemTableBytes: 1 << 20})
+	storetest.RunDamage(t, small, storetest.Files{Table: ".sst", Log: ".log"})
+}
