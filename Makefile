@@ -10,8 +10,9 @@ export CGO_ENABLED ?= 0
 export GOFLAGS := -buildvcs=false -tags=gms_pure_go
 
 PKGS     := $(MODULES:%=./%/...)
-JOBS     ?= 2
-FUZZTIME ?= 20s
+JOBS      ?= 2
+FUZZTIME  ?= 20s
+BENCHTIME ?= 5s
 BIN      := bin
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -106,7 +107,7 @@ fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 	done
 
 bench: build ## print figures as lines of JSON
-	@go run ./tests/bench -bin $(BIN)/kalamdb-server
+	@go run ./tests/bench -bin $(BIN)/kalamdb-server -time $(BENCHTIME)
 
 demo: build ## load real messages into a server of its own, with a live query running
 	@go run ./tests/demo/cmd/kalamdb-demo -bin $(BIN)/kalamdb-server

@@ -1,0 +1,89 @@
+// Command bench measures a server from outside and prints one line of JSON for
+// each figure, with the durability that was in force. Where PostgreSQL is
+// installed the same work is done on it in the same run.
+//
+// The load generator shares the machine with the server, so it is kept cheap:
+// its own HTTP over kept connections, one goroutine for each client.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/signal"
+	"regexp"
+	"runtime"
+	"time"
+)
+
+// Figure is one line of the output.
+type Figure struct {
+	Name       string  `json:"name"`
+	Value      float64 `json:"value"`
+	Unit       string  `json:"unit"`
+	Durability string  `json:"durability"` // "sync", or "none" where nothing is written
+	Clients    int     `json:"clients"`
+	Cores      int     `json:"cores"`
+	Conditions string  `json:"conditions"`
+}
+
+// bench is one run: what to measure, for how long, and where figures go.
+type bench struct {
+	binary   string
+	duration time.Duration // of each measured load
+	only     *regexp.Regexp
+	out      *json.Encoder
+	notes    io.Writer // what was skipped, for people
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	bin := flag.String("bin", "bin/kalamdb-server", "the server to measure")
+	only := flag.String("only", "", "run only what matches this expression")
+	duration := flag.Duration("time", 5*time.Second, "how long each load runs")
+	flag.Parse()
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	b := &bench{binary: *bin, duration: *duration, only: match,
+		out: json.NewEncoder(os.Stdout), notes: os.Stderr}
+	if err := b.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func (b *bench) run(ctx context.Context) error {
+	parts := []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"start", b.start},
+		{"kalamdb", b.kalamdb},
+		{"notify", b.notify},
+		{"postgres", b.postgres},
+	}
+	for _, p := range parts {
+		if !b.only.MatchString(p.name) {
+			continue
+		}
+		if err := p.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// report prints a figure.
+func (b *bench) report(f Figure) error {
+	f.Cores = runtime.NumCPU()
+	f.Value = math.Round(f.Value*1000) / 1000
+	return b.out.Encode(f)
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/internal/blackbox"
+)
+
+const (
+	subscribers = 1000
+	writers     = 8 // of the notification test; each writes to its own users
+)
+
+// notify measures what a subscriber costs that hears nothing, and the time
+// from sending an INSERT until its subscriber has the change.
+func (b *bench) notify(ctx context.Context) (err error) {
+	s, err := b.launch(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	for _, sql := range []string{"CREATE NAMESPACE bench", "CREATE USER TABLE bench.written " + schema} {
+		if _, err := s.root().SQL(ctx, sql); err != nil {
+			return err
+		}
+	}
+	if err := wait(ctx, time.Second); err != nil {
+		return err
+	}
+	before, memoryErr := residentBytes(s.PID())
+	all := make([]*subscriber, subscribers)
+	for i := range all {
+		if all[i], err = s.subscribe(ctx, fmt.Sprintf("subscriber%d", i)); err != nil {
+			return err
+		}
+		defer all[i].socket.Close()
+	}
+	if err := wait(ctx, 2*time.Second); err != nil {
+		return err
+	}
+	after, afterErr := residentBytes(s.PID())
+	if err := errors.Join(memoryErr, afterErr); err != nil {
+		fmt.Fprintln(b.notes, "skipped: memory per subscriber:", err)
+	} else if err := b.report(Figure{Name: "memory_per_idle_subscriber",
+		Value: (after - before) / 1024 / subscribers, Unit: "KB", Durability: "none",
+		Clients: subscribers, Conditions: "one socket and one live query each, of a user each",
+	}); err != nil {
+		return err
+	}
+
+	o, err := drive(ctx, writers, b.duration, func(i int) (client, error) {
+		return s.notifier(all, i)
+	})
+	if err != nil {
+		return err
+	}
+	return b.reportLoad("notify", "sync", writers, o, "from sending an INSERT until its subscriber "+
+		"has the change, "+strconv.Itoa(subscribers)+" subscribers")
+}
+
+type subscriber struct {
+	user   string
+	socket *blackbox.Socket
+}
+
+func (s *server) subscribe(ctx context.Context, user string) (*subscriber, error) {
+	client := blackbox.Client{URL: s.URL, Authorization: blackbox.Bearer(user, time.Now())}
+	socket, err := blackbox.Dial(ctx, s.URL, client.Header())
+	if err != nil {
+		return nil, err
+	}
+	err = socket.Send(map[string]any{"type": "subscribe", "subscription": map[string]any{
+		"id": "s", "sql": "SELECT conversation, id, content FROM bench.written"}})
+	if err != nil {
+		return nil, err
+	}
+	for {
+		m, err := socket.Read(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case m.Type == "error":
+			return nil, fmt.Errorf("subscribe: %s", m.Raw)
+		case m.BatchControl != nil && m.BatchControl.Status == "ready":
+			return &subscriber{user, socket}, nil
+		}
+	}
+}
+
+// notifier writes to one of its subscribers after another. The write and the
+// reading of its notification run side by side, as in life.
+func (s *server) notifier(all []*subscriber, first int) (client, error) {
+	auth := blackbox.Basic(blackbox.RootUser, blackbox.RootPassword)
+	var mine []*subscriber
+	var conns []*conn
+	for i := first; i < len(all); i += writers {
+		c, err := dial(s.host(), auth, all[i].user)
+		if err != nil {
+			return client{}, err
+		}
+		mine, conns = append(mine, all[i]), append(conns, c)
+	}
+	written := make(chan error, 1)
+	return client{step: func(n int) error {
+		i := n % len(mine)
+		body := fmt.Sprintf(`{"sql":"INSERT INTO bench.written (conversation, id, content) `+
+			`VALUES (0, $1, $2)","params":[%d,"%s"]}`, n, content)
+		go func() {
+			_, err := conns[i].do([]byte(body))
+			written <- err
+		}()
+		_, err := mine[i].socket.ReadRaw()
+		return errors.Join(err, <-written)
+	}, close: func() {
+		for _, c := range conns {
+			c.close()
+		}
+	}}, nil
+}
