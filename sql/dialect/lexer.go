@@ -111,14 +111,14 @@ func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// afterName reports whether a name ends just here, so that in t.1x the dot is
-// no decimal point.
+// afterName reports whether a name ends just here, with no space between, so
+// that in t.1x the dot is no decimal point.
 func (lx *lexer) afterName() bool {
 	if len(lx.tokens) == 0 {
 		return false
 	}
 	last := lx.tokens[len(lx.tokens)-1]
-	return last.Kind == Identifier || last.Kind == QuotedIdentifier
+	return int(last.End) == lx.pos && (last.Kind == Identifier || last.Kind == QuotedIdentifier)
 }
 
 // span returns how many bytes from offset n on satisfy ok, plus n.
@@ -191,18 +191,18 @@ func (lx *lexer) number() error {
 
 // quoted reads a string or a quoted name. Backslash escapes are for strings
 // only.
-func (lx *lexer) quoted(quote byte) error {
+func (lx *lexer) quoted(mark byte) error {
 	kind := QuotedIdentifier
-	if quote == '\'' {
+	if mark == '\'' {
 		kind = String
 	}
 	for n := 1; lx.pos+n < len(lx.src); n++ {
 		switch c := lx.src[lx.pos+n]; {
 		case c == '\\' && kind == String:
 			n++
-		case c == quote && lx.peek(n+1) == quote:
+		case c == mark && lx.peek(n+1) == mark:
 			n++
-		case c == quote:
+		case c == mark:
 			if kind == QuotedIdentifier && n == 1 {
 				return lx.fail(lx.pos, "a quoted name must not be empty; strings stand in '...'")
 			}
@@ -210,7 +210,7 @@ func (lx *lexer) quoted(quote byte) error {
 			return nil
 		}
 	}
-	return lx.fail(lx.pos, "this %s is not closed; add %c", kind, quote)
+	return lx.fail(lx.pos, "this %s is not closed; add %c", kind, mark)
 }
 
 func (lx *lexer) lineComment() {

@@ -1,6 +1,10 @@
 package dialect
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/kalamdb/kalamdb-go/sql/dialect/quote"
+)
 
 // TokenKind is the kind of a token.
 type TokenKind uint8
@@ -64,69 +68,14 @@ func (t Token) Name(src string) string {
 	return ""
 }
 
-// UnquoteIdent returns the name inside "x" or `x`, with doubled quotes halved.
-// Text without such quotes is returned as it is.
-func UnquoteIdent(s string) string {
-	if len(s) < 2 || s[0] != s[len(s)-1] || s[0] != '"' && s[0] != '`' {
-		return s
-	}
-	quote := s[:1]
-	return strings.ReplaceAll(s[1:len(s)-1], quote+quote, quote)
-}
+// UnquoteIdent is quote.UnquoteIdent.
+func UnquoteIdent(s string) string { return quote.UnquoteIdent(s) }
 
-// QuoteIdent returns name as an identifier in backticks, which any SQL mode
-// reads.
-func QuoteIdent(name string) string {
-	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
-}
+// QuoteIdent is quote.Ident.
+func QuoteIdent(name string) string { return quote.Ident(name) }
 
-// UnquoteString returns the text that a string literal 'x' means: doubled
-// quotes and backslash escapes are resolved as MySQL does. Text that is no
-// literal is returned as it is.
-func UnquoteString(s string) string {
-	if len(s) < 2 || s[0] != '\'' || s[len(s)-1] != '\'' {
-		return s
-	}
-	s = s[1 : len(s)-1]
-	if !strings.ContainsAny(s, `'\`) {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if (c == '\'' || c == '\\') && i+1 < len(s) {
-			i++
-			if c == '\\' {
-				c = unescape(s[i])
-			}
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
-}
+// UnquoteString is quote.UnquoteString.
+func UnquoteString(s string) string { return quote.UnquoteString(s) }
 
-// unescape returns what a backslash before c means; most characters stand for
-// themselves.
-func unescape(c byte) byte {
-	switch c {
-	case '0':
-		return 0
-	case 'b':
-		return '\b'
-	case 'n':
-		return '\n'
-	case 'r':
-		return '\r'
-	case 't':
-		return '\t'
-	case 'Z':
-		return 26
-	}
-	return c
-}
-
-var stringQuoter = strings.NewReplacer(`\`, `\\`, `'`, `''`, "\x00", `\0`)
-
-// QuoteString returns s as a string literal: 'x'.
-func QuoteString(s string) string { return "'" + stringQuoter.Replace(s) + "'" }
+// QuoteString is quote.String.
+func QuoteString(s string) string { return quote.String(s) }
