@@ -88,7 +88,7 @@ func convertToInteger(k Kind, v Value) (Value, error) {
 		if f != math.Trunc(f) || math.IsInf(f, 0) {
 			return Value{}, mismatch(k, v.Text())
 		}
-		return parseInteger(k, strconv.FormatFloat(f, 'f', -1, 64))
+		return parseInteger(k, strconv.FormatFloat(f, 'f', 0, 64))
 	case classDecimal:
 		d, ok := splitDecimal(v.s)
 		if !ok || d.frac != "" {

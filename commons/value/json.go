@@ -127,9 +127,9 @@ func appendBase64(dst []byte, s string) []byte {
 // FromJSON reads what AppendJSON writes for a value of kind k: raw is one JSON
 // value. A number is also read where a string is written for the sake of its
 // size (Int64, Uint64, Decimal), and any spelling of Parse in a string for
-// dates, times and UUIDs. null is NULL, also for JSON. Everything else of another type than k's is a
-// fault.TypeMismatch, what does not fit a fault.ValueOutOfRange. The value
-// does not alias raw.
+// dates, times and UUIDs. null is NULL, also for JSON. Everything else of
+// another type than k's is a fault.TypeMismatch, what does not fit a
+// fault.ValueOutOfRange. The value does not alias raw.
 func FromJSON(k Kind, raw []byte) (Value, error) {
 	raw = bytes.TrimSpace(raw)
 	if !k.Valid() || k == Null || len(raw) == 0 || !utf8.Valid(raw) {

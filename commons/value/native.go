@@ -146,6 +146,9 @@ func (v Value) ToAny() any {
 func newVector(list []float32) Value {
 	raw := make([]byte, 0, 4*len(list))
 	for _, f := range list {
+		if f == 0 {
+			f = 0 // no negative zeros
+		}
 		n := math.Float32bits(f)
 		raw = append(raw, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
 	}

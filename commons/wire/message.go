@@ -26,7 +26,10 @@ func ParseClient(data []byte) (any, error) {
 	default:
 		return nil, unknownType(e.Type)
 	}
-	return m, Decode(data, m)
+	if err := Decode(data, m); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // ParseServer reads a message of a server: it returns a pointer to one of the
@@ -41,7 +44,10 @@ func ParseServer(data []byte) (any, error) {
 	if m == nil {
 		return nil, fault.New(fault.Unsupported, "unknown message type %.64q", string(e.Type))
 	}
-	return m, Decode(data, m)
+	if err := Decode(data, m); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 func newServerMessage(t Type) any {
