@@ -83,15 +83,15 @@ func Open(dir string, opts Options) (*Engine, error) {
 }
 
 func (o Options) opener() func(string) (store.Engine, error) {
-	return func(dir string) (store.Engine, error) {
-		switch o.Storage {
-		case Pebble:
-			return pebblekv.Open(dir, pebblekv.Options{CacheBytes: o.CacheBytes})
-		case Badger:
-			return badgerkv.Open(dir, badgerkv.Options{CacheBytes: o.CacheBytes})
-		case Memory:
-			return memkv.New(), nil
-		}
+	switch o.Storage {
+	case Pebble:
+		return pebblekv.Opener(pebblekv.Options{CacheBytes: o.CacheBytes})
+	case Badger:
+		return badgerkv.Opener(badgerkv.Options{CacheBytes: o.CacheBytes})
+	case Memory:
+		return memkv.Open
+	}
+	return func(string) (store.Engine, error) {
 		return nil, fault.New(fault.InvalidParameter,
 			"unknown storage engine %q; use pebble, badger or memory", o.Storage)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // Pace of history trimming: how often it looks, and how much one command
@@ -50,7 +52,7 @@ func (e *Engine) TrimHistory(ctx context.Context) error {
 			continue
 		}
 		for _, s := range t.Shards(e.db.Shards()) {
-			if err := e.trim(ctx, t.ID, s, below); err != nil {
+			if err := e.trim(ctx, t, s, below); err != nil {
 				return err
 			}
 		}
@@ -58,21 +60,46 @@ func (e *Engine) TrimHistory(ctx context.Context) error {
 	return nil
 }
 
-func (e *Engine) trim(ctx context.Context, t ident.TableID, s ident.ShardID, below clock.Seq) error {
-	var cursor []byte
+// trim removes a table's old history on one shard, chunk by chunk. Each chunk
+// is first tried on a batch that is thrown away, so that nothing is proposed
+// where nothing is old.
+func (e *Engine) trim(ctx context.Context, t *ddl.Table, s ident.ShardID, below clock.Seq) error {
+	part, ok := e.db.Partition(t.Partition(s))
+	if !ok {
+		return nil
+	}
+	var cursor table.Cursor
 	for {
-		out, err := e.log.Propose(ctx, &command.Command{
-			Shard: s, Clock: e.clock.Now(),
-			Trim: &command.Trim{Table: t, Cursor: cursor, Below: below, Limit: trimChunk},
-		})
-		if err == nil {
-			err = out.Err
-		}
-		if err != nil || out.Trim.Done {
+		next, done, removed, err := e.tryTrim(part, cursor, below)
+		if err != nil {
 			return err
 		}
-		cursor = out.Trim.Cursor
+		if removed > 0 {
+			out, err := e.log.Propose(ctx, &command.Command{
+				Shard: s, Clock: e.clock.Now(),
+				Trim: &command.Trim{Table: t.ID, Cursor: cursor, Below: below, Limit: trimChunk},
+			})
+			if err == nil {
+				err = out.Err
+			}
+			if err != nil {
+				return err
+			}
+			next, done = out.Trim.Cursor, out.Trim.Done
+		}
+		if done || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		cursor = next
 	}
+}
+
+func (e *Engine) tryTrim(p store.Partition, from table.Cursor, below clock.Seq) (
+	next table.Cursor, done bool, removed int, err error,
+) {
+	v := e.db.View()
+	defer v.Release()
+	return table.Table{Part: p}.Trim(v, new(store.Batch), from, below, trimChunk)
 }
 
 // figures are the rows of system.stats.

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"sync"
 
-	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/access"
@@ -15,7 +14,6 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
-	"github.com/kalamdb/kalamdb-go/sql/writeset"
 )
 
 // changeSchema runs a statement that changes the catalogue. One runs at a

@@ -1,0 +1,100 @@
+package command_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/keyspace"
+	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+func random(r *rand.Rand) *command.Command {
+	some := func(n int) []byte {
+		b := make([]byte, r.IntN(n))
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		if len(b) == 0 {
+			return nil
+		}
+		return b
+	}
+	seq := func() clock.Seq { return clock.Seq(r.Int64()) }
+	c := &command.Command{Shard: ident.ShardID(r.Uint32()), Clock: seq()}
+	if r.IntN(2) == 0 {
+		c.Request = &command.Request{ID: string(some(40)), Hash: r.Uint64(), Result: some(90)}
+	}
+	for range r.IntN(3) {
+		c.Fences = append(c.Fences, command.Fence{
+			Table: ident.TableID(r.Uint32()), Partition: keyspace.Name(some(30)),
+			Min: ident.SchemaVersion(r.Uint32()), Dropped: r.IntN(2) == 0,
+		})
+	}
+	for range r.IntN(4) {
+		c.Writes = append(c.Writes, command.Write{
+			Table: ident.TableID(r.Uint32()), Schema: ident.SchemaVersion(r.Uint32()),
+			Codec: serde.ID(r.IntN(256)), Op: row.Op(r.IntN(256)), User: ident.UserID(some(20)),
+			Expect: seq(), PK: some(20), Payload: some(300),
+		})
+	}
+	if r.IntN(3) == 0 {
+		c.Trim = &command.Trim{
+			Table: ident.TableID(r.Uint32()), Cursor: some(20), Below: seq(), Limit: r.IntN(1 << 30),
+		}
+	}
+	return c
+}
+
+func TestCommand_RoundTrip(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	for range 500 {
+		c := random(r)
+		b := c.Append(nil)
+		got, err := command.Parse(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, c) {
+			t.Fatalf("got  %+v\nwant %+v", got, c)
+		}
+		b[r.IntN(len(b))] ^= 1 << r.IntN(8)
+		if _, err := command.Parse(b); !fault.Is(err, fault.Corruption) {
+			t.Fatalf("a flipped bit gave %v", err)
+		}
+		b = c.Append(nil)
+		if _, err := command.Parse(b[:r.IntN(len(b))]); !fault.Is(err, fault.Corruption) {
+			t.Fatalf("a cut command gave %v", err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 8 {
+		f.Add(random(r).Append(nil))
+	}
+	f.Add([]byte{1, 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := command.Parse(b)
+		if err != nil {
+			return
+		}
+		again, err := command.Parse(c.Append(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(again.Append(nil), c.Append(nil)) {
+			t.Fatalf("%+v is not read back as it was written", c)
+		}
+	})
+}
