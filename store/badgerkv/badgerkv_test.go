@@ -19,3 +19,8 @@ func TestEngine_Damage(t *testing.T) {
 	small := badgerkv.Opener(badgerkv.Options{MemTableBytes: 1 << 20})
 	storetest.RunDamage(t, small, storetest.Files{Table: ".sst", Log: ".mem"})
 }
+
+func TestDB_OverBadger(t *testing.T) {
+	storetest.RunDB(t, badgerkv.Name, open)
+	storetest.RunDurableDB(t, badgerkv.Name, open)
+}

@@ -8,3 +8,5 @@ import (
 )
 
 func TestEngine_Conformance(t *testing.T) { storetest.Run(t, memkv.Open) }
+
+func TestDB_OverMemory(t *testing.T) { storetest.RunDB(t, memkv.Name, memkv.Open) }

@@ -19,3 +19,8 @@ func TestEngine_Damage(t *testing.T) {
 	small := pebblekv.Opener(pebblekv.Options{MemTableBytes: 1 << 20})
 	storetest.RunDamage(t, small, storetest.Files{Table: ".sst", Log: ".log"})
 }
+
+func TestDB_OverPebble(t *testing.T) {
+	storetest.RunDB(t, pebblekv.Name, open)
+	storetest.RunDurableDB(t, pebblekv.Name, open)
+}
