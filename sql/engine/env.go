@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/system"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/catalog"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/predicate"
+	"github.com/kalamdb/kalamdb-go/sql/writeset"
+	"github.com/kalamdb/kalamdb-go/store"
+)
+
+// Env is what one execution of a statement sees. It is used for one execution.
+type Env struct {
+	Catalog   *catalog.Snapshot
+	DB        *store.DB   // for partition handles; data is read through View only
+	View      *store.View // the caller keeps it until the Result is closed
+	Rights    Rights
+	System    SystemRows
+	Gen       *clock.Generator
+	Now       time.Time // fixed for the statement
+	Caller    ident.UserID
+	Role      ident.Role
+	User      ident.UserID // acting user, "" when there is none
+	Namespace ident.NamespaceID
+	Params    []value.Value
+}
+
+// Rights decides whether the caller may use a table. owner is whose rows, ""
+// for tables that are not per user. It returns a fault.Error.
+type Rights interface {
+	CheckTable(t *ddl.Table, owner ident.UserID, write bool) error
+}
+
+// SystemRows gives the rows of a system table that the caller may see, with
+// values in the order of the table's columns.
+type SystemRows interface {
+	SystemRows(ctx context.Context, t system.Table) ([][]value.Value, error)
+}
+
+// Rows is a result's rows. Next returns io.EOF after the last one; the slice
+// it returns may be reused by the following call. Close may be called twice.
+type Rows interface {
+	Next(ctx context.Context) ([]value.Value, error)
+	Close() error
+}
+
+// Result is the outcome of one statement: rows, or a write set that has not
+// been committed yet. Rows is never nil.
+type Result struct {
+	Columns  []predicate.Column
+	Rows     Rows
+	Writes   *writeset.Set // nil for statements that only read
+	Affected int64         // rows matched or inserted by a write
+	RowsRead func() int64  // stored rows read so far
+}

@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+
+	gms "github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/types"
+	gmserrors "gopkg.in/src-d/go-errors.v1"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+)
+
+// kinds maps the library's errors to codes. What is not listed and is no
+// error of ours is a statement that means nothing: INVALID_SQL with the
+// library's words.
+var kinds = []struct {
+	kind *gmserrors.Kind
+	code fault.Code
+}{
+	{gms.ErrTableNotFound, fault.TableNotFound},
+	{gms.ErrDatabaseNotFound, fault.NamespaceNotFound},
+	{gms.ErrColumnNotFound, fault.ColumnNotFound},
+	{gms.ErrTableColumnNotFound, fault.ColumnNotFound},
+	{gms.ErrUnknownColumn, fault.ColumnNotFound},
+	{gms.ErrValueOutOfRange, fault.ValueOutOfRange},
+	{gms.ErrInvalidValue, fault.TypeMismatch},
+	{gms.ErrInvalidType, fault.TypeMismatch},
+	{gms.ErrInvalidValueType, fault.TypeMismatch},
+	{gms.ErrTruncatedIncorrect, fault.TypeMismatch},
+	{gms.ErrUnsupportedFeature, fault.Unsupported},
+	{gms.ErrUnsupportedSyntax, fault.Unsupported},
+	{types.ErrConvertingToTime, fault.TypeMismatch},
+	{types.ErrConvertingToTimeType, fault.TypeMismatch},
+	{types.ErrConvertingToTimeOutOfRange, fault.ValueOutOfRange},
+	{types.ErrConvertingToDecimal, fault.TypeMismatch},
+	{types.ErrConvertToDecimalLimit, fault.ValueOutOfRange},
+	{types.ErrLengthBeyondLimit, fault.ValueOutOfRange},
+	{types.ErrBadCharsetString, fault.TypeMismatch},
+}
+
+// fault returns err as the one type that leaves this package.
+func (run *execution) fault(err error) error {
+	if err == nil {
+		return nil
+	}
+	var f *fault.Error
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fault.From(err)
+	}
+	for _, k := range kinds {
+		if !k.kind.Is(err) {
+			continue
+		}
+		if k.code == fault.ColumnNotFound {
+			return run.noColumn(quoted(err.Error()))
+		}
+		return &fault.Error{Code: k.code, Message: clean(err.Error()), Err: err}
+	}
+	return &fault.Error{Code: fault.InvalidSQL, Message: clean(err.Error()), Err: err}
+}
+
+var quotedName = regexp.MustCompile("[\"'`]([^\"'`]+)[\"'`]")
+
+// quoted returns the last quoted name of a message of the library.
+func quoted(msg string) string {
+	all := quotedName.FindAllStringSubmatch(msg, -1)
+	if len(all) == 0 {
+		return msg
+	}
+	return all[len(all)-1][1]
+}
+
+// ownedMark finds the database names that we gave to the library.
+var ownedMark = regexp.MustCompile(`@[0-9a-f]*!?`)
+
+// clean takes our names of databases out of a message.
+func clean(msg string) string { return ownedMark.ReplaceAllString(msg, "") }
+
+// noColumn is the error for a column that no table of the statement has, with
+// the nearest name that one has.
+func (run *execution) noColumn(name string, in ...*target) error {
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		name = name[i+1:]
+	}
+	if len(in) == 0 {
+		for _, t := range run.tables {
+			in = append(in, t)
+		}
+	}
+	hint := ""
+	if near := nearest(name, in); near != "" {
+		hint = "; did you mean " + near + "?"
+	}
+	where := ""
+	if len(in) == 1 {
+		where = " in " + in[0].def.FullName()
+	}
+	return fault.New(fault.ColumnNotFound, "column %s does not exist%s%s", clip(name), where, hint)
+}
+
+func nearest(name string, in []*target) string {
+	best, least := "", len(name)/3+2
+	for _, t := range in {
+		for i := range t.def.Columns {
+			known := t.def.Columns[i].Name
+			d := distance(strings.ToLower(name), known)
+			if d < least || d == least && known < best {
+				best, least = known, d
+			}
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance of two short names, in bytes.
+func distance(a, b string) int {
+	prev := make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := range len(a) {
+		diag := prev[0]
+		prev[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diag, prev[j+1] = prev[j+1], min(diag+cost, prev[j]+1, prev[j+1]+1)
+		}
+	}
+	return prev[len(b)]
+}

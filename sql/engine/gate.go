@@ -1,0 +1,420 @@
+package engine
+
+import (
+	"strings"
+
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/system"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+)
+
+// gate walks a statement's tree once. Only nodes and clauses that it knows
+// pass; every table is resolved, its rights are checked, and stars are
+// expanded on the way.
+type gate struct {
+	run   *execution
+	ctes  []string // names of common table expressions in reach
+	depth int
+	top   *selection // the outermost SELECT, when there is one
+	live  bool       // deleted rows stay hidden whatever the WHERE names
+}
+
+// scope is the FROM of one SELECT.
+type scope struct {
+	sources []*source
+	using   []string // columns merged by USING, in order
+	aliases map[string]bool
+	outer   *scope
+}
+
+// source is one entry of a FROM.
+type source struct {
+	name   string            // by which columns are qualified, lower case
+	ns     ident.NamespaceID // "" for derived tables
+	db     string            // the qualifier given to the library
+	place  *ast.AliasedTableExpr
+	target *target         // nil for derived tables
+	merged map[string]bool // columns that USING shows elsewhere
+}
+
+// refuse is the error for what the allow-list does not have.
+func refuse(format string, args ...any) error {
+	return fault.New(fault.Unsupported, format, args...)
+}
+
+const maxDepth = 64 // of nested queries
+
+func (g *gate) enter() error {
+	if g.depth++; g.depth > maxDepth {
+		return refuse("queries are nested more than %d deep", maxDepth)
+	}
+	return nil
+}
+
+func (g *gate) leave(ctes int) {
+	g.depth--
+	g.ctes = g.ctes[:ctes]
+}
+
+// query passes any form of SELECT.
+func (g *gate) query(s ast.SelectStatement, outer *scope) error {
+	ctes := len(g.ctes)
+	if err := g.enter(); err != nil {
+		return err
+	}
+	defer g.leave(ctes)
+	switch s := s.(type) {
+	case *ast.Select:
+		return g.selects(s, outer)
+	case *ast.SetOp:
+		return g.setOp(s, outer)
+	case *ast.ParenSelect:
+		return g.query(s.Select, outer)
+	}
+	return refuse("this kind of query (%T) is not offered", s)
+}
+
+func (g *gate) setOp(s *ast.SetOp, outer *scope) error {
+	if s.Into != nil {
+		return refuse("SELECT ... INTO is not offered")
+	}
+	if locks(s.Lock) {
+		return refuse("SELECT ... FOR UPDATE is not offered yet")
+	}
+	if err := g.with(s.With, outer); err != nil {
+		return err
+	}
+	if err := g.query(s.Left, outer); err != nil {
+		return err
+	}
+	if err := g.query(s.Right, outer); err != nil {
+		return err
+	}
+	own := &scope{outer: outer, aliases: map[string]bool{}}
+	if err := g.orders(s.OrderBy, own); err != nil {
+		return err
+	}
+	return g.limit(s.Limit, own)
+}
+
+func (g *gate) values(s *ast.ValuesStatement, outer *scope) error {
+	for _, r := range s.Rows {
+		if err := g.exprs(ast.Exprs(r), outer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *gate) with(w *ast.With, outer *scope) error {
+	if w == nil {
+		return nil
+	}
+	for _, c := range w.Ctes {
+		sub, ok := c.Expr.(*ast.Subquery)
+		if !ok {
+			return refuse("WITH takes a query in parentheses")
+		}
+		if w.Recursive {
+			g.ctes = append(g.ctes, strings.ToLower(c.As.String()))
+		}
+		if err := g.query(sub.Select, outer); err != nil {
+			return err
+		}
+		if !w.Recursive {
+			g.ctes = append(g.ctes, strings.ToLower(c.As.String()))
+		}
+	}
+	return nil
+}
+
+func (g *gate) selects(s *ast.Select, outer *scope) error {
+	if err := selectClauses(s); err != nil {
+		return err
+	}
+	if err := g.with(s.With, outer); err != nil {
+		return err
+	}
+	sc := &scope{outer: outer, aliases: map[string]bool{}}
+	if err := g.from(s.From, sc); err != nil {
+		return err
+	}
+	if g.depth == 1 {
+		g.top = &selection{stmt: s, sc: sc}
+	}
+	if !g.live || g.depth > 1 {
+		showDeleted(sc, s.Where)
+	}
+	if err := g.expandStars(s, sc); err != nil {
+		return err
+	}
+	for _, e := range s.SelectExprs {
+		if err := g.selectExpr(e, sc); err != nil {
+			return err
+		}
+	}
+	if err := g.conditions(s, sc); err != nil {
+		return err
+	}
+	leadWithKey(s, sc)
+	return nil
+}
+
+// selectClauses refuses the clauses that a SELECT must not have.
+func selectClauses(s *ast.Select) error {
+	switch o := s.QueryOpts; {
+	case s.Into != nil:
+		return refuse("SELECT ... INTO is not offered")
+	case locks(s.Lock):
+		return refuse("SELECT ... FOR UPDATE is not offered yet")
+	case len(o.DistinctOn) > 0:
+		return refuse("SELECT DISTINCT ON is not offered; use GROUP BY")
+	case o.SQLCalcFoundRows:
+		return refuse("SQL_CALC_FOUND_ROWS is not offered; use COUNT(*)")
+	}
+	s.Comments = nil
+	s.QueryOpts.SQLCache, s.QueryOpts.SQLNoCache = false, false
+	return nil
+}
+
+// locks reports whether a clause is there; the parser gives an empty one
+// where it is not.
+func locks(l *ast.Lock) bool { return l != nil && (l.Type != "" || len(l.Tables) > 0) }
+
+// conditions passes everything behind the FROM.
+func (g *gate) conditions(s *ast.Select, sc *scope) error {
+	if err := g.where(s.Where, sc); err != nil {
+		return err
+	}
+	if err := g.exprs(ast.Exprs(s.GroupBy), sc); err != nil {
+		return err
+	}
+	if err := g.where(s.Having, sc); err != nil {
+		return err
+	}
+	for _, w := range s.Window {
+		if err := g.window(w, sc); err != nil {
+			return err
+		}
+	}
+	if err := g.orders(s.OrderBy, sc); err != nil {
+		return err
+	}
+	return g.limit(s.Limit, sc)
+}
+
+func (g *gate) where(w *ast.Where, sc *scope) error {
+	if w == nil {
+		return nil
+	}
+	return g.expr(w.Expr, sc)
+}
+
+func (g *gate) orders(o ast.OrderBy, sc *scope) error {
+	for _, x := range o {
+		if err := g.expr(x.Expr, sc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// limit allows numbers and parameters only.
+func (g *gate) limit(l *ast.Limit, sc *scope) error {
+	if l == nil {
+		return nil
+	}
+	for _, e := range []ast.Expr{l.Offset, l.Rowcount} {
+		if e == nil {
+			continue
+		}
+		if v, ok := e.(*ast.SQLVal); !ok || v.Type != ast.IntVal && v.Type != ast.ValArg {
+			return fault.New(fault.InvalidSQL, "LIMIT and OFFSET take a whole number")
+		}
+		if err := g.limitParam(e.(*ast.SQLVal)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// from passes a list of tables and adds them to sc.
+func (g *gate) from(list ast.TableExprs, sc *scope) error {
+	for _, t := range list {
+		if err := g.tableExpr(t, sc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *gate) tableExpr(t ast.TableExpr, sc *scope) error {
+	switch t := t.(type) {
+	case *ast.AliasedTableExpr:
+		return g.aliased(t, sc)
+	case *ast.ParenTableExpr:
+		return g.from(t.Exprs, sc)
+	case *ast.JoinTableExpr:
+		return g.join(t, sc)
+	case *ast.JSONTableExpr:
+		if err := g.expr(t.Data, sc); err != nil {
+			return err
+		}
+		sc.sources = append(sc.sources, &source{name: strings.ToLower(t.Alias.String())})
+		return nil
+	}
+	return refuse("this kind of table (%T) is not offered in FROM", t)
+}
+
+func (g *gate) aliased(t *ast.AliasedTableExpr, sc *scope) error {
+	switch {
+	case t.AsOf != nil:
+		return refuse("AS OF is not offered")
+	case len(t.Partitions) > 0:
+		return refuse("PARTITION is not offered")
+	}
+	t.Hints = nil
+	switch x := t.Expr.(type) {
+	case ast.TableName:
+		return g.table(t, x, sc)
+	case *ast.Subquery:
+		outer := sc.outer
+		if t.Lateral {
+			outer = sc
+		}
+		sc.sources = append(sc.sources, &source{name: strings.ToLower(t.As.String())})
+		return g.query(x.Select, outer)
+	case *ast.ValuesStatement:
+		sc.sources = append(sc.sources, &source{name: strings.ToLower(t.As.String())})
+		return g.values(x, sc.outer)
+	}
+	return refuse("this kind of table (%T) is not offered in FROM", t.Expr)
+}
+
+// table resolves a table's name, unless it is that of a common table
+// expression.
+func (g *gate) table(t *ast.AliasedTableExpr, n ast.TableName, sc *scope) error {
+	if !n.SchemaQualifier.IsEmpty() {
+		return fault.New(fault.InvalidSQL, "%s: write namespace.user.table or namespace.table", ast.String(n))
+	}
+	name := strings.ToLower(n.Name.String())
+	exposed := name
+	if !t.As.IsEmpty() {
+		exposed = strings.ToLower(t.As.String())
+	}
+	if n.DbQualifier.IsEmpty() && g.isCTE(name) {
+		sc.sources = append(sc.sources, &source{name: exposed})
+		return nil
+	}
+	if n.DbQualifier.IsEmpty() && name == "dual" {
+		return nil
+	}
+	src, err := g.run.resolve(n, false)
+	if err != nil {
+		return err
+	}
+	src.name, src.place = exposed, t
+	if !t.As.IsEmpty() {
+		src.ns = "" // columns of an aliased table have no namespace in their names
+	}
+	sc.sources = append(sc.sources, src)
+	src.publish()
+	return nil
+}
+
+// publish gives the target to the library under a name of its own, and writes
+// that name into the library's tree.
+func (s *source) publish() {
+	name := string(s.target.def.Name)
+	s.target.run.tables[tableKey{s.db, name}] = s.target
+	if s.place != nil {
+		s.place.Expr = ast.TableName{Name: ast.NewTableIdent(name), DbQualifier: ast.NewTableIdent(s.db)}
+	}
+}
+
+// reveal makes deleted rows visible.
+func (s *source) reveal() {
+	t := *s.target
+	t.deleted = true
+	s.target, s.db = &t, s.db+deletedMark
+	s.publish()
+}
+
+func (g *gate) isCTE(name string) bool {
+	for _, c := range g.ctes {
+		if c == name {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve finds the table that n names and checks the caller's rights to it.
+func (run *execution) resolve(n ast.TableName, write bool) (*source, error) {
+	env := run.env
+	ns, owner, named, err := splitOwned(strings.ToLower(n.DbQualifier.String()))
+	if err != nil {
+		return nil, err
+	}
+	if ns == "" {
+		ns = string(env.Namespace)
+	}
+	if ns == "" {
+		return nil, fault.New(fault.NamespaceNotFound,
+			"table %s has no namespace; write namespace.%[1]s or use USE", n.Name.String())
+	}
+	def, err := env.Catalog.Table(ident.NamespaceID(ns), strings.ToLower(n.Name.String()))
+	if err != nil {
+		return nil, err
+	}
+	t := &target{run: run, def: def}
+	switch {
+	case def.Kind != ddl.UserTable && named:
+		return nil, fault.New(fault.InvalidSQL, "table %s is not per user; write %[1]s", def.FullName())
+	case def.Kind != ddl.UserTable:
+	case named:
+		t.owner = owner
+	default:
+		if t.owner, err = env.owner(); err != nil {
+			return nil, err
+		}
+	}
+	if err := env.Rights.CheckTable(def, t.owner, write); err != nil {
+		return nil, err
+	}
+	if write && def.Kind == ddl.SystemTable {
+		return nil, fault.New(fault.PermissionDenied, "system tables are read-only")
+	}
+	if err := t.open(); err != nil {
+		return nil, err
+	}
+	return &source{ns: def.Namespace, target: t, db: ownedName(ns, t.owner)}, nil
+}
+
+// deletedMark ends the database name of targets that show deleted rows.
+const deletedMark = "!"
+
+// showDeleted makes deleted rows visible in the tables of sc whose _deleted
+// the WHERE names.
+func showDeleted(sc *scope, w *ast.Where) {
+	if w == nil {
+		return
+	}
+	named := map[string]bool{}
+	depth := func(n ast.SQLNode) (bool, error) {
+		if c, ok := n.(*ast.ColName); ok && c.Name.EqualString(system.ColDeleted) {
+			named[strings.ToLower(c.Qualifier.Name.String())] = true
+		}
+		_, sub := n.(*ast.Subquery)
+		return !sub, nil
+	}
+	_ = ast.Walk(depth, w.Expr) // depth returns no error
+	for _, s := range sc.sources {
+		if s.target != nil && (named[""] || named[s.name]) {
+			s.reveal()
+		}
+	}
+}

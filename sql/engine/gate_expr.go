@@ -1,0 +1,266 @@
+package engine
+
+import (
+	"strings"
+
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+
+	gms "github.com/dolthub/go-mysql-server/sql"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+)
+
+func (g *gate) exprs(list ast.Exprs, sc *scope) error {
+	for _, e := range list {
+		if err := g.expr(e, sc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *gate) each(sc *scope, list ...ast.Expr) error { return g.exprs(list, sc) }
+
+// expr passes an expression; a nil one passes.
+func (g *gate) expr(e ast.Expr, sc *scope) error {
+	switch e := e.(type) {
+	case nil, *ast.NullVal, ast.BoolVal:
+		return nil
+	case *ast.SQLVal:
+		return g.literal(e)
+	case *ast.ColName:
+		return g.column(e, sc)
+	case *ast.ParenExpr:
+		return g.expr(e.Expr, sc)
+	case *ast.AndExpr:
+		return g.each(sc, e.Left, e.Right)
+	case *ast.OrExpr:
+		return g.each(sc, e.Left, e.Right)
+	case *ast.XorExpr:
+		return g.each(sc, e.Left, e.Right)
+	case *ast.NotExpr:
+		return g.expr(e.Expr, sc)
+	case *ast.ComparisonExpr:
+		canonicalUUID(sc, e.Left, e.Right)
+		return g.each(sc, e.Left, e.Right, e.Escape)
+	case *ast.RangeCond:
+		return g.each(sc, e.Left, e.From, e.To)
+	case *ast.IsExpr:
+		return g.expr(e.Expr, sc)
+	case ast.ValTuple:
+		return g.exprs(ast.Exprs(e), sc)
+	case *ast.BinaryExpr:
+		return g.each(sc, e.Left, e.Right)
+	case *ast.UnaryExpr:
+		return g.expr(e.Expr, sc)
+	case *ast.CaseExpr:
+		return g.cases(e, sc)
+	}
+	return g.wideExpr(e, sc)
+}
+
+// wideExpr passes the expressions that hold queries, calls and types.
+func (g *gate) wideExpr(e ast.Expr, sc *scope) error {
+	switch e := e.(type) {
+	case *ast.Subquery:
+		return g.query(e.Select, sc)
+	case *ast.ExistsExpr:
+		return g.query(e.Subquery.Select, sc)
+	case *ast.FuncExpr:
+		return g.call(e, sc)
+	case *ast.IntervalExpr:
+		return g.expr(e.Expr, sc)
+	case *ast.CollateExpr:
+		return g.expr(e.Expr, sc)
+	case *ast.TimestampFuncExpr:
+		return g.each(sc, e.Expr1, e.Expr2)
+	case *ast.ExtractFuncExpr:
+		return g.expr(e.Expr, sc)
+	case *ast.ConvertExpr:
+		return g.convert(e, sc)
+	case *ast.ConvertUsingExpr:
+		return g.expr(e.Expr, sc)
+	case *ast.SubstrExpr:
+		if e.Name != nil {
+			if err := g.column(e.Name, sc); err != nil {
+				return err
+			}
+		}
+		return g.each(sc, e.From, e.To)
+	case *ast.TrimExpr:
+		return g.each(sc, e.Str, e.Pattern)
+	case *ast.CharExpr:
+		return g.arguments(e.Exprs, sc)
+	case *ast.GroupConcatExpr:
+		if err := g.arguments(e.Exprs, sc); err != nil {
+			return err
+		}
+		return g.orders(e.OrderBy, sc)
+	case *ast.MatchExpr:
+		return refuse("MATCH ... AGAINST is not offered; use LIKE")
+	case *ast.Default:
+		return refuse("DEFAULT stands alone as the value of a column")
+	case *ast.ValuesFuncExpr:
+		return refuse("VALUES(column) is not offered")
+	}
+	return refuse("this kind of expression (%T) is not offered", e)
+}
+
+func (g *gate) literal(v *ast.SQLVal) error {
+	if v.Type == ast.ValArg && !g.run.isParam(v) {
+		return fault.New(fault.InvalidParameter, "unknown parameter %s", v.Val)
+	}
+	return nil
+}
+
+func (g *gate) cases(e *ast.CaseExpr, sc *scope) error {
+	if err := g.each(sc, e.Expr, e.Else); err != nil {
+		return err
+	}
+	for _, w := range e.Whens {
+		if err := g.each(sc, w.Cond, w.Val); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// convert bounds the length to which a CAST pads.
+func (g *gate) convert(e *ast.ConvertExpr, sc *scope) error {
+	if t := e.Type; t != nil && t.Length != nil && len(t.Length.Val) > 6 {
+		return fault.New(fault.ResultTooLarge, "CAST to a length of %s is too long", t.Length.Val)
+	}
+	return g.expr(e.Expr, sc)
+}
+
+// call checks a function against the table of functions.
+func (g *gate) call(f *ast.FuncExpr, sc *scope) error {
+	name := f.Name.Lowered()
+	if !f.Qualifier.IsEmpty() {
+		return refuse("function %s.%s is not offered", f.Qualifier.String(), name)
+	}
+	if err := g.allow(name); err != nil {
+		return err
+	}
+	if err := g.arguments(f.Exprs, sc); err != nil {
+		return err
+	}
+	if f.Over == nil {
+		return nil
+	}
+	return g.window((*ast.WindowDef)(f.Over), sc)
+}
+
+func (g *gate) allow(name string) error {
+	switch use, known := functionUse(name); {
+	case !known:
+		return fault.New(fault.InvalidSQL, "function %s does not exist", strings.ToUpper(name))
+	case use == Refused:
+		return refuse("function %s is not offered", strings.ToUpper(name))
+	}
+	return nil
+}
+
+// arguments passes what stands between the parentheses of a call; `*` is
+// COUNT's.
+func (g *gate) arguments(list ast.SelectExprs, sc *scope) error {
+	for _, e := range list {
+		switch e := e.(type) {
+		case *ast.AliasedExpr:
+			if err := g.expr(e.Expr, sc); err != nil {
+				return err
+			}
+		case *ast.StarExpr:
+			if !e.TableName.IsEmpty() {
+				return fault.New(fault.InvalidSQL, "%s.* is no argument", e.TableName.Name.String())
+			}
+		default:
+			return refuse("this kind of argument (%T) is not offered", e)
+		}
+	}
+	return nil
+}
+
+func (g *gate) window(w *ast.WindowDef, sc *scope) error {
+	if err := g.exprs(w.PartitionBy, sc); err != nil {
+		return err
+	}
+	if err := g.orders(w.OrderBy, sc); err != nil {
+		return err
+	}
+	if w.Frame == nil || w.Frame.Extent == nil {
+		return nil
+	}
+	for _, b := range []*ast.FrameBound{w.Frame.Extent.Start, w.Frame.Extent.End} {
+		if b != nil {
+			if err := g.expr(b.Expr, sc); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (g *gate) selectExpr(e ast.SelectExpr, sc *scope) error {
+	switch e := e.(type) {
+	case *ast.AliasedExpr:
+		return g.expr(e.Expr, sc)
+	case *ast.StarExpr:
+		return nil // of a derived table: expandStars has left no other
+	}
+	return refuse("this kind of result column (%T) is not offered", e)
+}
+
+// column passes a column's name. A namespace before it is replaced by the
+// name that the library knows the table by.
+func (g *gate) column(c *ast.ColName, sc *scope) error {
+	name := c.Name.Lowered()
+	if c.StoredProcVal != nil || strings.HasPrefix(name, "@") || strings.HasPrefix(c.Qualifier.Name.String(), "@") {
+		return refuse("variables are not offered")
+	}
+	q := c.Qualifier
+	switch {
+	case !q.DbQualifier.IsEmpty():
+		return g.qualified(c, sc)
+	case !q.Name.IsEmpty():
+		return nil
+	}
+	if _, _, isVariable := gms.SystemVariables.GetGlobal(name); isVariable && !sc.knows(name) {
+		return g.run.noColumn(name)
+	}
+	return nil
+}
+
+// qualified finds the table of `ns.table.column`.
+func (g *gate) qualified(c *ast.ColName, sc *scope) error {
+	ns, _, _, err := splitOwned(strings.ToLower(c.Qualifier.DbQualifier.String()))
+	if err != nil {
+		return err
+	}
+	table := strings.ToLower(c.Qualifier.Name.String())
+	for s := sc; s != nil; s = s.outer {
+		for _, src := range s.sources {
+			if src.ns == ident.NamespaceID(ns) && src.name == table {
+				c.Qualifier.DbQualifier = ast.NewTableIdent(src.db)
+				return nil
+			}
+		}
+	}
+	return fault.New(fault.ColumnNotFound, "column %s.%s.%s: the statement reads no table %[1]s.%[2]s",
+		ns, table, c.Name.String())
+}
+
+// knows reports whether name may be a column in s or around it.
+func (s *scope) knows(name string) bool {
+	for ; s != nil; s = s.outer {
+		if s.aliases[name] {
+			return true
+		}
+		for _, src := range s.sources {
+			if src.target == nil || src.target.def.Column(name) >= 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

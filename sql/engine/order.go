@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"strings"
+
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+
+	"github.com/kalamdb/kalamdb-go/commons/value"
+)
+
+// leadWithKey makes ORDER BY begin with the key columns that the WHERE binds
+// to one value, when what it orders by is the rest of the key in one
+// direction. The library then reads the key in order instead of sorting: it
+// only compares the ORDER BY with the beginning of a key.
+func leadWithKey(s *ast.Select, sc *scope) {
+	if len(s.OrderBy) == 0 || len(sc.sources) != 1 || sc.sources[0].target == nil ||
+		len(s.GroupBy) > 0 || s.Having != nil || s.QueryOpts.Distinct || s.Where == nil {
+		return
+	}
+	src := sc.sources[0]
+	def := src.target.def
+	bound := map[string]bool{}
+	src.boundColumns(s.Where.Expr, bound)
+	direction := s.OrderBy[0].Direction
+	rest := make([]string, 0, len(s.OrderBy))
+	for _, o := range s.OrderBy {
+		name, ok := src.columnName(o.Expr)
+		if !ok || o.Direction != direction || sc.aliases[name] {
+			return
+		}
+		if !bound[name] {
+			rest = append(rest, name)
+		}
+	}
+	var keys []string
+	for _, c := range def.PrimaryKey {
+		name := def.Columns[c].Name
+		switch {
+		case len(rest) > 0 && rest[0] == name:
+			rest = rest[1:]
+		case bound[name]:
+		default:
+			if len(rest) > 0 {
+				return
+			}
+			s.OrderBy = src.orderBy(keys, direction)
+			return
+		}
+		keys = append(keys, name)
+	}
+	s.OrderBy = src.orderBy(keys, direction) // a whole key: nothing is left to order
+}
+
+func (s *source) orderBy(names []string, direction string) ast.OrderBy {
+	q := ast.TableName{Name: ast.NewTableIdent(s.name)}
+	out := make(ast.OrderBy, len(names))
+	for i, n := range names {
+		out[i] = &ast.Order{Expr: &ast.ColName{Name: ast.NewColIdent(n), Qualifier: q}, Direction: direction}
+	}
+	return out
+}
+
+// columnName returns the declared column that e is.
+func (s *source) columnName(e ast.Expr) (string, bool) {
+	if p, ok := e.(*ast.ParenExpr); ok {
+		return s.columnName(p.Expr)
+	}
+	c, ok := e.(*ast.ColName)
+	if !ok {
+		return "", false
+	}
+	if q := strings.ToLower(c.Qualifier.Name.String()); q != "" && q != s.name {
+		return "", false
+	}
+	name := c.Name.Lowered()
+	return name, s.target.def.Column(name) >= 0
+}
+
+// boundColumns adds the columns that e, a conjunction, binds to one value.
+func (s *source) boundColumns(e ast.Expr, bound map[string]bool) {
+	switch e := e.(type) {
+	case *ast.ParenExpr:
+		s.boundColumns(e.Expr, bound)
+	case *ast.AndExpr:
+		s.boundColumns(e.Left, bound)
+		s.boundColumns(e.Right, bound)
+	case *ast.ComparisonExpr:
+		if e.Operator != ast.EqualStr {
+			return
+		}
+		for _, side := range [][2]ast.Expr{{e.Left, e.Right}, {e.Right, e.Left}} {
+			name, ok := s.columnName(side[0])
+			if lit, is := side[1].(*ast.SQLVal); ok && is && s.bindsOne(name, lit) {
+				bound[name] = true
+			}
+		}
+	}
+}
+
+// bindsOne reports whether at most one value of a column equals a literal. A
+// text column has many that equal a number: '1', '01' and '1.0' are all 1.
+func (s *source) bindsOne(column string, lit *ast.SQLVal) bool {
+	switch s.target.def.Columns[s.target.def.Column(column)].Type.Kind {
+	case value.Text, value.UUID, value.Enum:
+		k := s.target.run.literalKind(lit)
+		return k == value.Text || k == value.UUID
+	}
+	return true
+}

@@ -1,0 +1,273 @@
+package engine
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/sql/dialect"
+)
+
+// rewriter turns the tokens of a statement into what the parser reads. Each
+// token keeps its place: out[i] replaces tokens[i], so that what stands
+// between them (and gives result columns their names) is kept.
+type rewriter struct {
+	src    string
+	env    *Env
+	tokens []dialect.Token
+	out    []string
+	after  map[int]string // what follows a token that is still to be handled
+	frames []frame
+	dollar int // highest $n
+	marks  int // number of ?
+}
+
+// frame is what is known inside one pair of parentheses.
+type frame struct {
+	query  bool // a SELECT or another statement, in which FROM begins a list
+	from   bool // in a list of tables: a comma expects another one
+	expect bool // a table's name comes next
+}
+
+// rewrite returns text with parameters, quoted names, casts and names of
+// tables in three parts in the parser's own form. The number of parameters is
+// checked against env.
+func rewrite(text string, env *Env) (string, error) {
+	tokens, err := dialect.Lex(text, dialect.Limits{})
+	if err != nil {
+		return "", err
+	}
+	r := &rewriter{src: text, env: env, tokens: tokens, out: make([]string, len(tokens)),
+		frames: []frame{{query: true}}}
+	for i, t := range tokens {
+		r.out[i] = t.Text(text)
+	}
+	for i := 0; i < len(tokens); {
+		n, err := r.token(i)
+		if err != nil {
+			return "", err
+		}
+		i += n
+	}
+	if err := r.checkParams(); err != nil {
+		return "", err
+	}
+	return r.join(), nil
+}
+
+func (r *rewriter) checkParams() error {
+	want := max(r.dollar, r.marks)
+	switch {
+	case r.dollar > 0 && r.marks > 0:
+		return fault.New(fault.InvalidParameter, "use either $1 or ? for parameters, not both")
+	case want != len(r.env.Params):
+		return fault.New(fault.InvalidParameter, "the statement has %d parameters, %d were given",
+			want, len(r.env.Params))
+	}
+	return nil
+}
+
+// join puts the pieces together. Comments between tokens become spaces.
+func (r *rewriter) join() string {
+	var b strings.Builder
+	b.Grow(len(r.src) + 16)
+	end := 0
+	for i, t := range r.tokens {
+		if gap := r.src[end:t.Start]; strings.TrimSpace(gap) == "" {
+			b.WriteString(gap)
+		} else {
+			b.WriteByte(' ')
+		}
+		b.WriteString(r.out[i])
+		b.WriteString(r.after[i])
+		end = int(t.End)
+	}
+	return b.String()
+}
+
+func (r *rewriter) top() *frame { return &r.frames[len(r.frames)-1] }
+
+// token handles the token at i and returns how many it took.
+func (r *rewriter) token(i int) (int, error) {
+	t := r.tokens[i]
+	switch t.Kind {
+	case dialect.Parameter:
+		return 1, r.parameter(i)
+	case dialect.Variable:
+		return 0, r.unsupported(i, "variables (%s) are not offered", t.Text(r.src))
+	case dialect.QuotedIdentifier:
+		r.out[i] = dialect.QuoteIdent(t.Name(r.src))
+		return r.name(i)
+	case dialect.Identifier:
+		return r.word(i)
+	case dialect.LeftParen:
+		r.open(i)
+	case dialect.RightParen:
+		if len(r.frames) > 1 {
+			r.frames = r.frames[:len(r.frames)-1]
+		}
+	case dialect.Comma:
+		r.top().expect = r.top().from
+	case dialect.Operator:
+		return r.operator(i)
+	}
+	return 1, nil
+}
+
+func (r *rewriter) unsupported(i int, format string, args ...any) error {
+	return fault.New(fault.Unsupported, format, args...).At(0, int(r.tokens[i].Start)+1)
+}
+
+func (r *rewriter) parameter(i int) error {
+	text := r.out[i]
+	if text == "?" {
+		r.marks++
+		return nil
+	}
+	n, err := strconv.Atoi(text[1:])
+	if err != nil || n < 1 || n > maxParams {
+		return fault.New(fault.InvalidParameter, "parameter %s is not $1 to $%d", text, maxParams).
+			At(0, int(r.tokens[i].Start)+1)
+	}
+	r.dollar = max(r.dollar, n)
+	r.out[i] = ":v" + strconv.Itoa(n)
+	return nil
+}
+
+const maxParams = 65535
+
+func (r *rewriter) open(i int) {
+	inside := frame{}
+	switch {
+	case r.wordAt(i+1, "SELECT", "WITH", "VALUES", "TABLE"):
+		inside.query = true
+	case r.top().expect:
+		inside = frame{from: true, expect: true}
+	}
+	r.top().expect = false
+	r.frames = append(r.frames, inside)
+}
+
+func (r *rewriter) wordAt(i int, words ...string) bool {
+	if i < 0 || i >= len(r.tokens) {
+		return false
+	}
+	for _, w := range words {
+		if r.tokens[i].Is(r.src, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// word handles an unquoted name or keyword.
+func (r *rewriter) word(i int) (int, error) {
+	f := r.top()
+	switch {
+	case i > 0 && r.tokens[i-1].Kind == dialect.Dot:
+		return 1, nil
+	case r.wordAt(i, "ILIKE"):
+		return 1, r.ilike(i)
+	case !f.query && !f.from:
+		return 1, nil
+	case r.wordAt(i, "FROM") && f.query, r.wordAt(i, "JOIN", "STRAIGHT_JOIN") && f.from:
+		f.from, f.expect = true, true
+	case i == 0 && r.wordAt(i, "INSERT", "UPDATE", "REPLACE"), f.query && r.wordAt(i, "INTO"),
+		f.query && r.wordAt(i, "UPDATE") && !r.wordAt(i-1, "FOR", "KEY"):
+		f.from, f.expect = r.wordAt(i, "UPDATE"), true
+	case r.wordAt(i, "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT",
+		"SET", "WINDOW", "FOR", "SELECT", "VALUES", "RETURNING"):
+		f.from, f.expect = false, false
+	case r.wordAt(i, "CONFLICT") && r.wordAt(i-1, "ON"):
+		return 0, r.unsupported(i, "INSERT ... ON CONFLICT is not offered yet")
+	case r.wordAt(i, "LATERAL"):
+	default:
+		return r.name(i)
+	}
+	return 1, nil
+}
+
+// name handles a name that may be the first part of a table's.
+func (r *rewriter) name(i int) (int, error) {
+	if !r.top().expect {
+		return 1, nil
+	}
+	r.top().expect = false
+	if !r.dotted(i) || !r.dotted(i+2) {
+		return 1, nil
+	}
+	owner, err := r.owner(i + 2)
+	if err != nil {
+		return 0, err
+	}
+	ns := strings.ToLower(r.tokens[i].Name(r.src))
+	r.out[i] = dialect.QuoteIdent(ownedName(ns, owner))
+	r.out[i+1], r.out[i+2] = "", ""
+	if q := r.tokens[i+4]; q.Kind == dialect.QuotedIdentifier {
+		r.out[i+4] = dialect.QuoteIdent(q.Name(r.src))
+	}
+	return 5, nil
+}
+
+// dotted reports whether the token at i is followed by a dot and a name.
+func (r *rewriter) dotted(i int) bool {
+	return i+2 < len(r.tokens) && r.tokens[i+1].Kind == dialect.Dot &&
+		(r.tokens[i+2].Kind == dialect.Identifier || r.tokens[i+2].Kind == dialect.QuotedIdentifier)
+}
+
+// owner returns the user that the middle part of ns.x.t names: the acting one
+// for an unquoted USER.
+func (r *rewriter) owner(i int) (ident.UserID, error) {
+	if r.wordAt(i, "USER") {
+		return r.env.actingUser()
+	}
+	id, err := ident.ParseUserID(r.tokens[i].Name(r.src))
+	if err != nil {
+		return "", fault.From(err).At(0, int(r.tokens[i].Start)+1)
+	}
+	return id, nil
+}
+
+// ownedName returns the database name that stands for a user's tables in a
+// namespace. The id is in hex, so that no character or case of it is lost.
+func ownedName(ns string, owner ident.UserID) string {
+	return ns + ownerMark + hex.EncodeToString([]byte(owner))
+}
+
+const ownerMark = "@"
+
+// splitOwned takes a database name apart; named is false when it has no owner.
+func splitOwned(db string) (ns string, owner ident.UserID, named bool, err error) {
+	ns, code, named := strings.Cut(db, ownerMark)
+	if !named {
+		return db, "", false, nil
+	}
+	raw, err := hex.DecodeString(code)
+	if err != nil {
+		return "", "", false, fault.New(fault.NamespaceNotFound, "namespace %q does not exist", db)
+	}
+	owner, err = ident.ParseUserID(string(raw))
+	return ns, owner, true, err
+}
+
+// actingUser returns whom `.user.` means.
+func (env *Env) actingUser() (ident.UserID, error) {
+	switch {
+	case env.User != "":
+		return env.User, nil
+	case env.Role == ident.RoleUser && env.Caller != "":
+		return env.Caller, nil
+	}
+	return "", fault.New(fault.UserRequired,
+		"say whose rows are meant: send X-USER-ID, or use EXECUTE AS USER 'id' (...)")
+}
+
+// owner returns whose rows a USER table without a user in its name shows.
+func (env *Env) owner() (ident.UserID, error) {
+	if env.User == "" && env.Caller != "" {
+		return env.Caller, nil
+	}
+	return env.actingUser()
+}

@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/system"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
+)
+
+// target is one reference to a table in a statement, after the caller's
+// rights to it were checked: whose rows, and whether deleted ones are seen.
+type target struct {
+	run     *execution
+	def     *ddl.Table
+	owner   ident.UserID // "" unless the table is per user
+	deleted bool
+	store   table.Table
+}
+
+// decoder reads the records of a target. It is used by one goroutine.
+type decoder struct {
+	t      *target
+	schema *row.Schema // of the last record read; most have the same version
+}
+
+func (t *target) open() error {
+	if t.def.Kind == ddl.SystemTable {
+		return nil
+	}
+	db := t.run.env.DB
+	name := t.def.Partition(t.def.Shard(t.owner, db.Shards()))
+	p, ok := db.Partition(name)
+	if !ok {
+		return fault.New(fault.Corruption, "the partition %s of table %s is missing", name, t.def.FullName())
+	}
+	t.store = table.Table{Part: p}
+	return nil
+}
+
+// decode reads a record's values into dst, which has room for the table's
+// columns and the system columns behind them.
+func (d *decoder) decode(rec row.Record, dst []value.Value) error {
+	t := d.t
+	if d.schema == nil || d.schema.Version != rec.Schema {
+		s, err := t.run.env.Catalog.Schema(t.def.ID, rec.Schema)
+		if err != nil {
+			return err
+		}
+		d.schema = s
+	}
+	n := len(t.def.Columns)
+	if len(d.schema.Kinds) != n {
+		return fault.New(fault.Corruption, "a row of table %s has %d columns, not %d",
+			t.def.FullName(), len(d.schema.Kinds), n)
+	}
+	if err := d.schema.Decode(rec, dst[:n]); err != nil {
+		return err
+	}
+	setSystem(dst[n:], rec.Seq, rec.Deleted)
+	return nil
+}
+
+// setSystem writes the system columns in the order of system.Columns.
+func setSystem(dst []value.Value, seq clock.Seq, deleted bool) {
+	dst[0] = value.NewBigInt(int64(seq))
+	dst[1] = value.NewTimestamp(seq.Time())
+	dst[2] = value.NewBool(deleted)
+}
+
+// width is the number of columns of a row, the system columns included.
+func (t *target) width() int { return len(t.def.Columns) + len(system.Columns) }
+
+// get reads the record of one key. ok is false when there is none to be seen.
+func (t *target) get(pk []byte) (rec row.Record, ok bool, err error) {
+	rec, ok, err = t.store.Get(t.run.env.View, t.owner, pk)
+	if err != nil || !ok {
+		return rec, false, err
+	}
+	t.run.rowsRead.Add(1)
+	return rec, t.deleted || !rec.Deleted, nil
+}
+
+// span is a part [lo, hi) of a table's encoded primary keys; a nil hi is the
+// end.
+type span struct{ lo, hi []byte }
+
+// cursor walks the rows of some spans, which are in order and do not overlap.
+// It is used by one goroutine.
+type cursor struct {
+	t       *target
+	spans   []span
+	reverse bool
+	rows    *table.Rows
+	steps   int
+	decoder decoder
+	system  [][]value.Value // the rows of a system table
+	loaded  bool
+}
+
+func (t *target) scan(spans []span, reverse bool) *cursor {
+	return &cursor{t: t, spans: spans, reverse: reverse, decoder: decoder{t: t}}
+}
+
+// checkEvery is how many rows are walked between two looks at the context.
+const checkEvery = 64
+
+// next reads the next visible row into dst; ok is false behind the last one.
+func (c *cursor) next(ctx context.Context, dst []value.Value) (ok bool, err error) {
+	if c.t.def.Kind == ddl.SystemTable {
+		return c.nextSystem(ctx, dst)
+	}
+	for {
+		if c.steps%checkEvery == 0 {
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
+		}
+		if c.rows == nil && !c.advance() {
+			return false, nil
+		}
+		c.steps++
+		if !c.rows.Next() {
+			err := c.rows.Err()
+			c.rows.Close()
+			if c.rows = nil; err != nil {
+				return false, err
+			}
+			continue
+		}
+		c.t.run.rowsRead.Add(1)
+		rec := c.rows.Record()
+		if rec.Deleted && !c.t.deleted {
+			continue
+		}
+		return true, c.decoder.decode(rec, dst)
+	}
+}
+
+// advance opens the next span.
+func (c *cursor) advance() bool {
+	if len(c.spans) == 0 {
+		return false
+	}
+	var s span
+	if last := len(c.spans) - 1; c.reverse {
+		s, c.spans = c.spans[last], c.spans[:last]
+	} else {
+		s, c.spans = c.spans[0], c.spans[1:]
+	}
+	c.rows = c.t.store.Scan(c.t.run.env.View, c.t.owner,
+		table.Span{Lo: s.lo, Hi: s.hi, Reverse: c.reverse})
+	return true
+}
+
+func (c *cursor) nextSystem(ctx context.Context, dst []value.Value) (bool, error) {
+	if !c.loaded {
+		rows, err := c.t.run.env.System.SystemRows(ctx, system.Table(c.t.def.Name))
+		if err != nil {
+			return false, err
+		}
+		c.system, c.loaded = rows, true
+	}
+	if len(c.system) == 0 {
+		return false, ctx.Err()
+	}
+	var r []value.Value
+	r, c.system = c.system[0], c.system[1:]
+	n := len(c.t.def.Columns)
+	if len(r) != n {
+		return false, fault.New(fault.Internal, "system table %s gave %d values, not %d", c.t.def.Name, len(r), n)
+	}
+	c.t.run.rowsRead.Add(1)
+	copy(dst, r)
+	dst[n], dst[n+1], dst[n+2] = value.NullValue, value.NullValue, value.NewBool(false)
+	return true, nil
+}
+
+func (c *cursor) close() {
+	if c.rows != nil {
+		c.rows.Close()
+		c.rows = nil
+	}
+	c.spans = nil
+}
+
+// merge sorts spans and joins those that touch, in place.
+func merge(spans []span) []span {
+	if len(spans) < 2 {
+		return spans
+	}
+	sortSpans(spans)
+	out := spans[:1]
+	for _, s := range spans[1:] {
+		last := &out[len(out)-1]
+		if last.hi != nil && bytes.Compare(s.lo, last.hi) > 0 {
+			out = append(out, s)
+			continue
+		}
+		if last.hi != nil && (s.hi == nil || bytes.Compare(s.hi, last.hi) > 0) {
+			last.hi = s.hi
+		}
+	}
+	return out
+}

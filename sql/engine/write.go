@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"strings"
+
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/system"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/writeset"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// writer collects the writes of one statement to one table.
+type writer struct {
+	run    *execution
+	target *target
+	schema *row.Schema // that rows are written with
+	set    writeset.Set
+	read   decoder
+	count  int64
+}
+
+func (run *execution) newWriter(n ast.TableName) (*writer, error) {
+	src, err := run.resolve(n, true)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := run.env.Catalog.Schema(src.target.def.ID, src.target.def.Version)
+	if err != nil {
+		return nil, err
+	}
+	return &writer{run: run, target: src.target, schema: schema, read: decoder{t: src.target}}, nil
+}
+
+func (w *writer) def() *ddl.Table { return w.target.def }
+
+func (w *writer) result() *Result {
+	return &Result{Rows: noRows{}, Writes: &w.set, Affected: w.count, RowsRead: w.run.rowsRead.Load}
+}
+
+// writable returns the position of a column that a statement assigns to.
+func (w *writer) writable(name string) (int, error) {
+	if system.IsColumn(name) {
+		return 0, fault.New(fault.InvalidSQL, "column %s is kept by the system and can't be written", name)
+	}
+	i := w.def().Column(name)
+	if i < 0 {
+		return 0, w.run.noColumn(name, w.target)
+	}
+	return i, nil
+}
+
+// insert adds a row whose values have been assigned.
+func (w *writer) insert(vals []value.Value) error {
+	pk := w.def().KeyOf(vals)
+	seq, err := w.free(pk, vals)
+	if err != nil {
+		return err
+	}
+	return w.add(row.Insert, pk, vals, seq)
+}
+
+// free returns the seq to expect of a key that is to be inserted, or the
+// duplicate error when a row is there.
+func (w *writer) free(pk []byte, vals []value.Value) (clock.Seq, error) {
+	if pending := w.set.Lookup(w.def().ID, w.target.owner, pk); pending != nil {
+		if pending.Op == row.Insert || pending.Op == row.Update {
+			return 0, w.duplicate(vals)
+		}
+		return pending.Expect, nil
+	}
+	_, found, err := w.target.get(pk)
+	if err == nil && found {
+		err = w.duplicate(vals)
+	}
+	return 0, err
+}
+
+func (w *writer) duplicate(vals []value.Value) error {
+	parts := make([]string, len(w.def().PrimaryKey))
+	for i, c := range w.def().PrimaryKey {
+		parts[i] = w.def().Columns[c].Name + " = " + clip(vals[c].Text())
+	}
+	return fault.New(fault.DuplicateKey, "table %s has a row with %s already",
+		w.def().FullName(), strings.Join(parts, ", "))
+}
+
+func clip(s string) string {
+	const most = 64
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return s
+}
+
+// remove adds the deletion of a row as it was read.
+func (w *writer) remove(old *stored) error {
+	return w.add(row.Delete, old.pk, old.vals, old.seq)
+}
+
+func (w *writer) add(op row.Op, pk []byte, vals []value.Value, expect clock.Seq) error {
+	payload, err := w.schema.Encode(vals[:len(w.def().Columns)])
+	if err != nil {
+		return fault.Wrap(fault.TypeMismatch, err, "table %s", w.def().FullName())
+	}
+	w.set.Add(writeset.Write{Table: w.def(), User: w.target.owner, Op: op, PK: pk,
+		Payload: payload, Expect: expect})
+	return w.run.charge(int64(len(pk) + len(payload) + writeOverhead))
+}
+
+const writeOverhead = 160 // bytes of a Write in memory
+
+// stored is a row as it was when the statement read it.
+type stored struct {
+	pk   []byte
+	seq  clock.Seq
+	vals []value.Value
+}
+
+// load reads the whole row of a key that a query has just found.
+func (w *writer) load(pk []byte) (*stored, error) {
+	rec, found, err := w.target.store.Get(w.run.env.View, w.target.owner, pk)
+	if err != nil {
+		return nil, err
+	}
+	if !found || rec.Deleted {
+		return nil, fault.New(fault.Corruption, "a row of %s was found and can't be read", w.def().FullName())
+	}
+	s := &stored{pk: pk, seq: rec.Seq, vals: make([]value.Value, w.target.width())}
+	return s, w.read.decode(rec, s.vals)
+}
+
+// fallback returns what a column gets that the statement does not name.
+func (w *writer) fallback(i int) (value.Value, error) {
+	c := &w.def().Columns[i]
+	d := c.Default
+	switch {
+	case d == nil && (c.NotNull || w.def().IsKey(i)):
+		return value.Value{}, fault.New(fault.NotNullViolation, "column %s has no default and must be given", c.Name)
+	case d == nil || d.Null:
+		return w.assign(i, value.NullValue)
+	case d.Func != "":
+		v, err := w.run.env.generate(d.Func)
+		if err != nil {
+			return v, err
+		}
+		return w.assign(i, v)
+	}
+	v, err := value.Parse(c.Type.Kind, d.Text)
+	if err != nil {
+		return v, fault.Wrap(fault.TypeMismatch, err, "default of column %s", c.Name)
+	}
+	return w.assign(i, v)
+}
+
+// assign converts v for a column; key columns are never NULL.
+func (w *writer) assign(i int, v value.Value) (value.Value, error) {
+	if v.IsNull() && w.def().IsKey(i) {
+		return v, fault.New(fault.NotNullViolation, "column %s is part of the key and must not be NULL",
+			w.def().Columns[i].Name)
+	}
+	return assign(&w.def().Columns[i], v)
+}

@@ -1,0 +1,226 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// assignment is one `column = value` of an UPDATE. The value is a constant, a
+// default, or the column of the query that finds the rows.
+type assignment struct {
+	column    int
+	constant  value.Value
+	isDefault bool
+	computed  int // position in the query's rows, -1 for none
+}
+
+// single returns the one table of an UPDATE or DELETE.
+func single(what string, list ast.TableExprs) (ast.TableName, error) {
+	if len(list) == 1 {
+		if t, ok := list[0].(*ast.AliasedTableExpr); ok {
+			if n, ok := t.Expr.(ast.TableName); ok {
+				return n, nil
+			}
+		}
+	}
+	return ast.TableName{}, refuse("%s of more than one table is not offered", what)
+}
+
+func (run *execution) update(ctx context.Context, s *ast.Update) (*Result, error) {
+	switch {
+	case s.Ignore != "":
+		return nil, refuse("UPDATE IGNORE is not offered")
+	case len(s.Returning) > 0:
+		return nil, refuse("UPDATE ... RETURNING is not offered yet")
+	}
+	name, err := single("UPDATE", s.TableExprs)
+	if err != nil {
+		return nil, err
+	}
+	w, err := run.newWriter(name)
+	if err != nil {
+		return nil, err
+	}
+	find := &ast.Select{From: s.TableExprs, Where: s.Where, OrderBy: s.OrderBy, Limit: s.Limit, With: s.With}
+	w.selectKey(find)
+	sets, err := w.assignments(find, s.Exprs)
+	if err != nil {
+		return nil, err
+	}
+	var moved [][]value.Value
+	err = w.find(ctx, find, func(old *stored, vals []value.Value) error {
+		next, err := w.changed(old, sets, vals)
+		if err != nil {
+			return err
+		}
+		if !w.rekeyed(old.vals, next) {
+			return w.add(row.Update, old.pk, next, old.seq)
+		}
+		moved = append(moved, next)
+		return w.remove(old)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, vals := range moved { // when all old keys are free
+		if err := w.insert(vals); err != nil {
+			return nil, err
+		}
+	}
+	return w.result(), nil
+}
+
+func (run *execution) delete(ctx context.Context, s *ast.Delete) (*Result, error) {
+	switch {
+	case len(s.Targets) > 0:
+		return nil, refuse("DELETE of more than one table is not offered")
+	case len(s.Returning) > 0:
+		return nil, refuse("DELETE ... RETURNING is not offered yet")
+	case len(s.Partitions) > 0:
+		return nil, refuse("PARTITION is not offered")
+	}
+	name, err := single("DELETE", s.TableExprs)
+	if err != nil {
+		return nil, err
+	}
+	w, err := run.newWriter(name)
+	if err != nil {
+		return nil, err
+	}
+	find := &ast.Select{From: s.TableExprs, Where: s.Where, OrderBy: s.OrderBy, Limit: s.Limit, With: s.With}
+	w.selectKey(find)
+	err = w.find(ctx, find, func(old *stored, _ []value.Value) error { return w.remove(old) })
+	if err != nil {
+		return nil, err
+	}
+	return w.result(), nil
+}
+
+// selectKey makes a query return the key of the rows it finds.
+func (w *writer) selectKey(s *ast.Select) {
+	t, _ := s.From[0].(*ast.AliasedTableExpr) // single has checked it
+	n, _ := t.Expr.(ast.TableName)
+	q := n.Name
+	if !t.As.IsEmpty() {
+		q = t.As
+	}
+	for _, c := range w.def().PrimaryKey {
+		s.SelectExprs = append(s.SelectExprs, &ast.AliasedExpr{Expr: &ast.ColName{
+			Name:      ast.NewColIdent(w.def().Columns[c].Name),
+			Qualifier: ast.TableName{Name: ast.NewTableIdent(strings.ToLower(q.String()))},
+		}})
+	}
+}
+
+// find calls f with the rows that a query finds, as they are stored, and with
+// the query's own values. All keys are read before the first call.
+func (w *writer) find(
+	ctx context.Context, s *ast.Select, f func(old *stored, vals []value.Value) error,
+) error {
+	g := &gate{run: w.run, live: true}
+	if err := g.query(s, nil); err != nil {
+		return err
+	}
+	var found [][]value.Value
+	err := w.run.each(ctx, s, func(vals []value.Value) error {
+		found = append(found, append([]value.Value(nil), vals...))
+		return w.run.charge(sizeOf(vals))
+	})
+	if err != nil {
+		return err
+	}
+	for i, vals := range found {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		pk, err := w.key(vals)
+		if err != nil {
+			return err
+		}
+		old, err := w.load(pk)
+		if err != nil {
+			return err
+		}
+		if err := f(old, vals); err != nil {
+			return err
+		}
+		w.count++
+	}
+	return nil
+}
+
+// key encodes the primary key that a row of the query begins with.
+func (w *writer) key(vals []value.Value) (pk []byte, err error) {
+	for i, c := range w.def().PrimaryKey {
+		v, err := value.Convert(w.def().Columns[c].Type.Kind, vals[i])
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, err, "key column %s", w.def().Columns[c].Name)
+		}
+		pk = value.AppendKey(pk, v)
+	}
+	return pk, nil
+}
+
+// assignments reads the SET clause. Values that have to be computed become
+// columns of the query; as in MySQL they see what stands to the left of them.
+func (w *writer) assignments(find *ast.Select, list ast.AssignmentExprs) ([]assignment, error) {
+	out := make([]assignment, len(list))
+	earlier := make(map[string]ast.Expr, len(list))
+	for i, a := range list {
+		name := a.Name.Name.Lowered()
+		c, err := w.writable(name)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := earlier[name]; twice {
+			return nil, fault.New(fault.InvalidSQL, "column %s is assigned twice", name)
+		}
+		out[i] = assignment{column: c, computed: -1}
+		var ok bool
+		if out[i].constant, out[i].isDefault, ok = w.run.constant(a.Expr); !ok {
+			e := substitute(a.Expr, earlier)
+			out[i].computed = len(find.SelectExprs)
+			find.SelectExprs = append(find.SelectExprs, &ast.AliasedExpr{Expr: e})
+			a.Expr = e
+		}
+		earlier[name] = a.Expr
+	}
+	return out, nil
+}
+
+// changed returns a row's values after the assignments.
+func (w *writer) changed(old *stored, sets []assignment, vals []value.Value) ([]value.Value, error) {
+	next := append([]value.Value(nil), old.vals[:len(w.def().Columns)]...)
+	for _, a := range sets {
+		v := a.constant
+		if a.computed >= 0 {
+			v = vals[a.computed]
+		}
+		var err error
+		if a.isDefault {
+			v, err = w.fallback(a.column)
+		} else {
+			v, err = w.assign(a.column, v)
+		}
+		if err != nil {
+			return nil, err
+		}
+		next[a.column] = v
+	}
+	return next, nil
+}
+
+func (w *writer) rekeyed(old, next []value.Value) bool {
+	for _, c := range w.def().PrimaryKey {
+		if old[c] != next[c] {
+			return true
+		}
+	}
+	return false
+}
