@@ -1,9 +1,7 @@
 package serde
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
 )
@@ -53,35 +51,55 @@ func (c jsonCodec) DecodeRow(src []byte, kinds []value.Kind, dst []value.Value) 
 	if err := checkTarget(kinds, dst); err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(src))
-	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+	if len(src) < 2 || src[0] != '[' || src[len(src)-1] != ']' {
 		return corruptRow(c)
 	}
-	var raw json.RawMessage
+	rest := src[1 : len(src)-1]
+	if len(kinds) == 0 && len(rest) > 0 {
+		return corruptRow(c)
+	}
 	for i, k := range kinds {
-		if err := d.Decode(&raw); err != nil {
+		raw, behind, more := cutElement(rest)
+		if more != (i < len(kinds)-1) {
 			return corruptRow(c)
 		}
 		v, ok := fromStoredJSON(k, raw)
 		if !ok {
 			return corruptColumn(c, i, k)
 		}
-		dst[i] = v
-	}
-	if t, err := d.Token(); err != nil || t != json.Delim(']') {
-		return corruptRow(c)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return corruptRow(c)
+		dst[i], rest = v, behind
 	}
 	return nil
 }
 
-func fromStoredJSON(k value.Kind, raw json.RawMessage) (value.Value, bool) {
+// cutElement returns what stands before the first comma that is in no string,
+// array or object, and what stands behind it. more tells whether there is one.
+// Whether the element is JSON is left to its reader.
+func cutElement(b []byte) (element, rest []byte, more bool) {
+	depth, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		case c == ',' && depth == 0:
+			return b[:i], b[i+1:], true
+		}
+	}
+	return b, nil, false
+}
+
+func fromStoredJSON(k value.Kind, raw []byte) (value.Value, bool) {
 	if !boxed(k) || string(raw) == "null" {
 		return checked(value.FromJSON(k, raw))
 	}
-	if len(raw) < 3 || raw[0] != '[' {
+	if len(raw) < 3 || raw[0] != '[' || raw[len(raw)-1] != ']' {
 		return value.Value{}, false
 	}
 	inner := raw[1 : len(raw)-1]

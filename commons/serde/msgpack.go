@@ -2,7 +2,6 @@ package serde
 
 import (
 	"bytes"
-	"math"
 
 	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
@@ -151,7 +150,7 @@ func (r *msgpackReader) integer(k value.Kind, code byte) (v value.Value, ok bool
 		return checked(value.CheckedInt(k, n))
 	case code >= msgpcode.Uint8 && code <= msgpcode.Uint64:
 		n, err := r.d.DecodeUint64()
-		if err != nil || k.Form() == value.FormInt && n > math.MaxInt64 {
+		if err != nil {
 			return v, false
 		}
 		return checked(value.CheckedUint(k, n))

@@ -60,10 +60,8 @@ func compareNumbers(a, b Value) int {
 	if f, ok := nonFinite(b); ok {
 		return compareFloats(0, f)
 	}
-	ia, oka := a.integer()
-	ib, okb := b.integer()
-	if oka && okb {
-		return ia.compare(ib)
+	if a.integral() && b.integral() {
+		return compareIntegers(a, b)
 	}
 	ra, oka := a.rational()
 	rb, okb := b.rational()
@@ -81,41 +79,25 @@ func nonFinite(v Value) (float64, bool) {
 	return f, math.IsNaN(f) || math.IsInf(f, 0)
 }
 
-// integer is a number from -2^63 to 2^64-1.
-type integer struct {
-	neg bool
-	abs uint64
-}
-
-func signedInteger(n int64) integer {
-	if n < 0 {
-		return integer{neg: true, abs: -uint64(n)}
-	}
-	return integer{abs: uint64(n)}
-}
-
-func (a integer) compare(b integer) int {
+// compareIntegers compares integers of which at most one is signed.
+func compareIntegers(a, b Value) int {
 	switch {
-	case a.neg != b.neg && a.neg:
+	case a.negative():
 		return -1
-	case a.neg != b.neg:
+	case b.negative():
 		return 1
-	case a.neg:
-		return cmp.Compare(b.abs, a.abs)
 	}
-	return cmp.Compare(a.abs, b.abs)
+	return cmp.Compare(a.n, b.n)
 }
 
-// integer returns v's number when v is of an integer kind or a Bool.
-func (v Value) integer() (integer, bool) {
-	switch v.kind.class() {
-	case classSigned:
-		return signedInteger(v.Int()), true
-	case classUnsigned, classBool:
-		return integer{abs: v.n}, true
-	}
-	return integer{}, false
+// integral reports whether v is of an integer kind or a Bool.
+func (v Value) integral() bool {
+	c := v.kind.class()
+	return c == classBool || c == classSigned || c == classUnsigned
 }
+
+// negative reports whether v is a signed integer below zero.
+func (v Value) negative() bool { return v.kind.class() == classSigned && v.Int() < 0 }
 
 // rational returns the exact value of a finite number.
 func (v Value) rational() (*big.Rat, bool) {

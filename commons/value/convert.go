@@ -75,8 +75,8 @@ func floatBits(k Kind) int {
 }
 
 func convertToBool(v Value) (Value, error) {
-	if n, ok := v.integer(); ok && n.abs <= 1 && !n.neg {
-		return NewBool(n.abs == 1), nil
+	if v.integral() && v.n <= 1 {
+		return NewBool(v.n == 1), nil
 	}
 	return Value{}, mismatch(Bool, v.Text())
 }
