@@ -182,17 +182,21 @@ func TestGenerator_gives_each_id_once_and_in_order(t *testing.T) {
 	})
 }
 
+func timeOf(snowflake int64) time.Time {
+	return clock.Epoch.Add(time.Duration(snowflake>>22) * time.Millisecond)
+}
+
 func TestGenerator_Snowflake_has_time_node_and_counter(t *testing.T) {
 	g := clock.NewGenerator(newWall().now, 1023, 0)
 	id := g.Snowflake()
-	at := clock.Epoch.Add(time.Duration(id>>22) * time.Millisecond)
+	at := timeOf(id)
 	if !at.Equal(noon) || id>>12&1023 != 1023 || id&4095 != 0 {
 		t.Errorf("%b is of %v", id, at)
 	}
 	for range 4096 {
 		id = g.Snowflake()
 	}
-	if at := clock.Epoch.Add(time.Duration(id>>22) * time.Millisecond); at.Sub(noon) != time.Millisecond {
+	if at := timeOf(id); at.Sub(noon) != time.Millisecond {
 		t.Errorf("the id behind a full counter is of %v", at)
 	}
 }

@@ -116,7 +116,9 @@ func TestParseName_folds_and_checks(t *testing.T) {
 }
 
 func FuzzParseUserID(f *testing.F) {
-	for _, s := range []string{"alice@example.com", "auth0|123", "..", "a\x00", "é", "\xff", "System"} {
+	for _, s := range []string{
+		"alice@example.com", "auth0|123", "..", "a\x00", "é", "\xff", "System",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -52,7 +52,10 @@ func TestAppendJSON_has_the_forms_of_the_contract(t *testing.T) {
 		{parse(t, value.Timestamp, "2026-01-02 15:04:05"), `"2026-01-02T15:04:05Z"`},
 		{parse(t, value.DateTime, "2026-01-02T15:04:05.00012Z"), `"2026-01-02T15:04:05.000120Z"`},
 		{parse(t, value.Timestamp, "1969-12-31 23:59:59.999999"), `"1969-12-31T23:59:59.999999Z"`},
-		{parse(t, value.UUID, "01890A5DAC96774BBCCEB302099A8057"), `"01890a5d-ac96-774b-bcce-b302099a8057"`},
+		{
+			parse(t, value.UUID, "01890A5DAC96774BBCCEB302099A8057"),
+			`"01890a5d-ac96-774b-bcce-b302099a8057"`,
+		},
 		{value.NewString(value.Enum, "red"), `"red"`},
 		{parse(t, value.Embedding, "[1, -0.5]"), `[1,-0.5]`},
 	} {

@@ -88,6 +88,8 @@ func TestCutKey_reads_what_AppendKey_wrote(t *testing.T) {
 
 func TestCutKey_refuses_damage(t *testing.T) {
 	text := value.AppendKey(nil, value.NewText("a"))
+	double := value.AppendKey(nil, value.NewFloat(value.Float64, 0.1))
+	noDecimal := value.AppendKey(nil, value.NewString(value.Decimal, "x"))
 	for name, test := range map[string]struct {
 		key  []byte
 		kind value.Kind
@@ -96,9 +98,9 @@ func TestCutKey_refuses_damage(t *testing.T) {
 		"a number outside the range":    {value.AppendKey(nil, value.NewBigInt(128)), value.Int8},
 		"an unknown escape":             {[]byte{0x40, 'a', 0, 2}, value.Text},
 		"a boolean of 2":                {[]byte{0x10, 2}, value.Bool},
-		"a double in a float's place":   {value.AppendKey(nil, value.NewFloat(value.Float64, 0.1)), value.Float32},
-		"a negative zero":               {[]byte{0x22, 0x7f, 255, 255, 255, 255, 255, 255, 255}, value.Float64},
-		"a decimal that is not one":     {value.AppendKey(nil, value.NewString(value.Decimal, "x")), value.Decimal},
+		"a double in a float's place":   {double, value.Float32},
+		"a negative zero":               {[]byte("\x22\x7f\xff\xff\xff\xff\xff\xff\xff"), value.Float64},
+		"a decimal that is not one":     {noDecimal, value.Decimal},
 		"a decimal with outer zeros":    {[]byte{0x23, 3, 0x80, 1, '0', '1', 0}, value.Decimal},
 		"the kind of NULL":              {[]byte{0x05}, value.Null},
 		"a kind that does not exist":    {text, 200},

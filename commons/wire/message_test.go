@@ -231,9 +231,11 @@ func TestSeq_is_also_read_from_a_number(t *testing.T) {
 }
 
 func TestErrorOf_tells_no_cause(t *testing.T) {
-	e := wire.ErrorOf(fault.Wrap(fault.StorageFull, errors.New("secret path"), "the disk is full").At(2, 7))
+	cause := errors.New("secret path")
+	e := wire.ErrorOf(fault.Wrap(fault.StorageFull, cause, "the disk is full").At(2, 7))
 	b, err := json.Marshal(e)
-	want := `{"code":"STORAGE_FULL","message":"the disk is full","statement":2,"position":7,"retryable":true}`
+	want := `{"code":"STORAGE_FULL","message":"the disk is full",` +
+		`"statement":2,"position":7,"retryable":true}`
 	if err != nil || string(b) != want {
 		t.Errorf("%s, %v", b, err)
 	}
