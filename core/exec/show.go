@@ -160,11 +160,11 @@ func (r *run) describe(ref *ast.TableRef, emit Sink) error {
 	if err != nil {
 		return err
 	}
-	rows := make([][]value.Value, len(t.Columns))
-	for i := range t.Columns {
-		rows[i] = describeColumn(t, i)
+	var cols []predicate.Column
+	for _, name := range ddl.DescribeHeader() {
+		cols = append(cols, predicate.Column{Name: name, Kind: value.Text})
 	}
-	return emit(&Result{Columns: describeColumns, Rows: newFixed(rows)})
+	return emit(&Result{Columns: cols, Rows: newFixed(ddl.Describe(t))})
 }
 
 func (r *run) showCreate(ref *ast.TableRef, emit Sink) error {
@@ -186,20 +186,6 @@ func (r *run) showCreate(ref *ast.TableRef, emit Sink) error {
 	})
 }
 
-var describeColumns = []predicate.Column{
-	{Name: "name", Kind: value.Text}, {Name: "data_type", Kind: value.Text},
-	{Name: "nullable", Kind: value.Bool}, {Name: "key_position", Kind: value.Int32},
-	{Name: "default_value", Kind: value.Text}, {Name: "comment", Kind: value.Text},
-}
-
-func describeColumn(t *ddl.Table, i int) []value.Value {
-	c := &t.Columns[i]
-	return []value.Value{
-		value.NewText(c.Name), value.NewText(c.Type.String()), value.NewBool(!c.NotNull),
-		keyPosition(t, i), defaultText(c), value.NewText(c.Comment),
-	}
-}
-
 func keyPosition(t *ddl.Table, i int) value.Value {
 	for at, k := range t.PrimaryKey {
 		if k == i {
@@ -213,7 +199,7 @@ func defaultText(c *ddl.Column) value.Value {
 	if c.Default == nil || c.Default.Null {
 		return value.NullValue
 	}
-	return value.NewText(c.Default.Text)
+	return value.NewText(c.Default.SQL())
 }
 
 // fixed are rows that are all there already.

@@ -138,7 +138,7 @@ func (s *systemRows) columns() (rows [][]value.Value, err error) {
 			c := &t.Columns[i]
 			rows = append(rows, []value.Value{
 				text(t.Namespace), text(t.Name), value.NewInt(value.Int32, int64(i+1)),
-				text(c.Name), text(c.Type.String()), value.NewBool(!c.NotNull),
+				text(c.Name), text(c.Type.SQL()), value.NewBool(!c.NotNull),
 				defaultText(c), keyPosition(t, i), textOrNull(c.Comment),
 			})
 		}
