@@ -52,13 +52,15 @@ func exportedDoc(f *File) []Finding {
 	return found
 }
 
-// checkSpecs looks at types one by one; of a group of constants or variables
-// one comment, above the group or on the line, is enough.
+// checkSpecs looks at types one by one; of a group of constants, variables or
+// aliases one comment above the group is enough.
 func checkSpecs(d *ast.GenDecl, missing func(*ast.Ident, string)) {
 	for _, s := range d.Specs {
 		switch s := s.(type) {
 		case *ast.TypeSpec:
-			missing(s.Name, firstOf(s.Doc, d.Doc))
+			if alias := s.Assign != token.NoPos; !alias || d.Doc == nil {
+				missing(s.Name, firstOf(s.Doc, d.Doc))
+			}
 		case *ast.ValueSpec:
 			grouped := d.Lparen != token.NoPos && d.Doc != nil
 			if grouped || s.Doc != nil || s.Comment != nil {

@@ -13,13 +13,14 @@ var vague = []string{
 	"shared", "types", "util", "utils",
 }
 
-// telling checks the names of packages and files. A module's folder may be
-// called commons or core, a package inside it may not.
+// telling checks the names of packages and files. A module's own folder may be
+// called commons or core (its example test is of that name), a package inside
+// it may not.
 func telling(files []*File) []Finding {
 	var found []Finding
 	packages(files, func(dir string, in []*File) {
 		name := strings.TrimSuffix(in[0].Syntax.Name.Name, "_test")
-		if slices.Contains(vague, name) {
+		if slices.Contains(vague, name) && strings.Contains(dir, "/") {
 			found = append(found, Finding{dir, 0, fmt.Sprintf(
 				"package %s: name it for what it holds", name)})
 		}

@@ -48,7 +48,8 @@ func (b *bench) kalamdb(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := b.reportLoad("insert", "sync", clients, o, "one row of 200 bytes over HTTP"); err != nil {
+		err = b.reportLoad("insert", "sync", clients, o, "one row of 200 bytes over HTTP")
+		if err != nil {
 			return err
 		}
 	}
@@ -83,7 +84,9 @@ func (b *bench) kalamdb(ctx context.Context) (err error) {
 }
 
 // reportLoad prints the rate of a load and its latencies.
-func (b *bench) reportLoad(name, durability string, clients int, o outcome, conditions string) error {
+func (b *bench) reportLoad(
+	name, durability string, clients int, o outcome, conditions string,
+) error {
 	f := Figure{Durability: durability, Clients: clients, Conditions: conditions}
 	for _, part := range []struct {
 		suffix, unit string

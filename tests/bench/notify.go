@@ -23,7 +23,9 @@ func (b *bench) notify(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	for _, sql := range []string{"CREATE NAMESPACE bench", "CREATE USER TABLE bench.written " + schema} {
+	for _, sql := range []string{
+		"CREATE NAMESPACE bench", "CREATE USER TABLE bench.written " + schema,
+	} {
 		if _, err := s.root().SQL(ctx, sql); err != nil {
 			return err
 		}

@@ -43,7 +43,8 @@ func (b *bench) postgres(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := b.reportLoad("postgres_insert", "sync", clients, o, "one row"+through); err != nil {
+		err = b.reportLoad("postgres_insert", "sync", clients, o, "one row"+through)
+		if err != nil {
 			return err
 		}
 	}
@@ -56,12 +57,13 @@ func (b *bench) postgres(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := b.reportLoad("postgres_select_by_key", "none", readers, o, "one row"+through); err != nil {
+	err = b.reportLoad("postgres_select_by_key", "none", readers, o, "one row"+through)
+	if err != nil {
 		return err
 	}
 	o, err = drive(ctx, readers, b.duration, func(i int) (client, error) {
-		return pg.client(ctx, "SELECT id, content FROM messages WHERE user_id = $1 AND conversation = $2 "+
-			"ORDER BY id DESC LIMIT 50", func(int) []any {
+		return pg.client(ctx, "SELECT id, content FROM messages WHERE user_id = $1 "+
+			"AND conversation = $2 ORDER BY id DESC LIMIT 50", func(int) []any {
 			return []any{reader(i), rand.IntN(conversations)}
 		})
 	})
