@@ -4,7 +4,8 @@
 // Every batch is one badger transaction and is synced, whether that is asked
 // for or not: badger can't sync later what a full memtable has taken along.
 // A batch over badger's transaction limit (about 15 % of Options.MemTableBytes,
-// see Engine.MaxBatchBytes) is refused with PAYLOAD_TOO_LARGE.
+// see Engine.MaxBatchBytes), a key over 65,000 bytes and a value over 32 MiB
+// are refused with PAYLOAD_TOO_LARGE.
 //
 // Badger's iterators end silently at a damaged block, so Open verifies the
 // checksums of all table files instead; see Options.SkipVerify. A damaged log
@@ -55,6 +56,7 @@ const (
 	defaultIndexCache = 16 << 20
 	defaultMemTable   = 64 << 20
 	maxKey            = 65000 // badger's own limit
+	maxValue          = valueLogFile / 2
 	blockSize         = 4 << 10
 	maxInline         = 1 << 20  // larger values go to the value log
 	valueLogFile      = 64 << 20 // of values over 1 MiB; mapped at twice the size
@@ -202,7 +204,7 @@ func mapError(err error, what string) error {
 	if errors.Is(err, badger.ErrTxnTooBig) {
 		return fault.New(fault.PayloadTooLarge, "%s: it is over the engine's limit; split it", what)
 	}
-	corrupt := errors.Is(err, y.ErrChecksumMismatch) || errors.Is(err, badger.ErrTruncateNeeded)
+	corrupt := errors.Is(err, y.ErrChecksumMismatch) || errors.Is(err, errDamagedNote)
 	return store.EngineFault(err, corrupt, what)
 }
 

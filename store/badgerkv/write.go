@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -20,7 +19,7 @@ import (
 // noteKey begins the keys of the notes; see store.Engine on keys from 0xFF.
 const noteKey = 0xFF
 
-var errDamagedNote = fmt.Errorf("badgerkv: the note of a range delete is damaged")
+var errDamagedNote = errors.New("badgerkv: the note of a range delete is damaged")
 
 // Apply writes b atomically and synced.
 func (e *Engine) Apply(b *store.Batch, _ bool) error {
@@ -59,7 +58,7 @@ func (e *Engine) applyWhole(b *store.Batch) error {
 
 func applyOne(txn *badger.Txn, op store.Op) error {
 	switch {
-	case len(op.Key) > maxKey:
+	case len(op.Key) > maxKey || len(op.Value) > maxValue:
 		return badger.ErrTxnTooBig
 	case op.Kind == store.OpPut:
 		return txn.Set(op.Key, op.Value)

@@ -12,6 +12,7 @@ package pebblekv
 import (
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -60,11 +61,16 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Engine is a pebble database. Use Open.
+// Engine is a pebble database. Use Open. After a write has failed it writes no
+// more, and Close leaves its files to the end of the process: pebble holds
+// locks of its own then.
 type Engine struct {
 	db  *pebble.DB
 	dir string
 	reader
+
+	mu     sync.Mutex
+	broken error // of the first write that failed
 }
 
 var _ store.Engine = (*Engine)(nil)
@@ -105,7 +111,11 @@ func Open(dir string, o Options) (*Engine, error) {
 		po.Levels[i].BlockSize = blockBytes
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
 	}
-	db, err := guard(func() (*pebble.DB, error) { return pebble.Open(dir, po) })
+	var db *pebble.DB
+	err := guard(func() (err error) {
+		db, err = pebble.Open(dir, po)
+		return err
+	})
 	if err != nil {
 		return nil, mapError(err, "open pebble")
 	}
@@ -114,8 +124,23 @@ func Open(dir string, o Options) (*Engine, error) {
 
 // Apply writes b atomically.
 func (e *Engine) Apply(b *store.Batch, sync bool) error {
-	_, err := guard(func() (struct{}, error) { return struct{}{}, e.apply(b, sync) })
-	return mapError(err, "write a batch")
+	return e.write("write a batch", func() error { return e.apply(b, sync) })
+}
+
+// write runs f unless a write has failed before.
+func (e *Engine) write(what string, f func() error) error {
+	e.mu.Lock()
+	err := e.broken
+	e.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if err = mapError(guard(f), what); err != nil {
+		e.mu.Lock()
+		e.broken = err
+		e.mu.Unlock()
+	}
+	return err
 }
 
 func (e *Engine) apply(b *store.Batch, sync bool) (err error) {
@@ -148,10 +173,7 @@ func writeOptions(sync bool) *pebble.WriteOptions {
 
 // Sync makes everything applied so far durable.
 func (e *Engine) Sync() error {
-	_, err := guard(func() (struct{}, error) {
-		return struct{}{}, e.db.LogData(nil, pebble.Sync)
-	})
-	return mapError(err, "sync")
+	return e.write("sync", func() error { return e.db.LogData(nil, pebble.Sync) })
 }
 
 // Snapshot returns a view of everything applied so far.
@@ -174,15 +196,21 @@ func (e *Engine) RangeSize(lo, hi []byte) (int64, error) {
 	return int64(n), mapError(err, "estimate a size")
 }
 
-// Close syncs what is not yet durable and releases everything.
+// Close syncs what is not yet durable and releases everything. It returns nil
+// when a write has failed: that was reported.
 func (e *Engine) Close() error {
-	_, err := guard(func() (struct{}, error) { return struct{}{}, e.db.Close() })
-	return mapError(err, "close pebble")
+	e.mu.Lock()
+	broken := e.broken != nil
+	e.mu.Unlock()
+	if broken {
+		return nil
+	}
+	return mapError(guard(e.db.Close), "close pebble")
 }
 
-// guard runs f and turns a panic of pebble, which is how it reports a write
-// ahead log that can't be written any more, into an error.
-func guard[T any](f func() (T, error)) (result T, err error) {
+// guard runs f and turns a panic of pebble, which is how it reports a log that
+// can't be written, into an error.
+func guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			cause, ok := r.(error)
@@ -209,9 +237,15 @@ func (l logger) Errorf(format string, args ...any) {
 }
 
 // Fatalf must not return: pebble calls it when it can't write its own state,
-// where going on would lose data.
+// where going on would lose data. The panic keeps the cause; in a write it is
+// caught by guard, in pebble's own goroutines it ends the process.
 func (l logger) Fatalf(format string, args ...any) {
-	msg := "storage engine: " + fmt.Sprintf(format, args...)
-	l.log.Error(msg)
-	panic(msg)
+	err := fmt.Errorf(format, args...)
+	for _, a := range args {
+		if cause, ok := a.(error); ok {
+			err = fmt.Errorf("%s (%w)", err.Error(), cause)
+		}
+	}
+	l.log.Error("storage engine: " + err.Error())
+	panic(err)
 }

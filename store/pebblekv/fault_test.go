@@ -1,0 +1,132 @@
+package pebblekv
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/store"
+)
+
+// In the package itself, to replace the file system.
+
+var part = store.Partition{ID: 1}
+
+func batch(i int) *store.Batch {
+	b := &store.Batch{}
+	b.Put(part, fmt.Appendf(nil, "%04d", i), []byte("value"))
+	return b
+}
+
+func mustOpen(t *testing.T, fs vfs.FS) *Engine {
+	t.Helper()
+	e, err := Open("data", Options{fs: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func count(t *testing.T, e *Engine) (n int) {
+	t.Helper()
+	it := e.Scan([]byte{0}, nil, false)
+	for it.Next() {
+		n++
+	}
+	if err := it.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestEngine_SyncedSurvivesPowerLoss drops everything that was not synced.
+func TestEngine_SyncedSurvivesPowerLoss(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	e := mustOpen(t, fs)
+	for i := range 100 {
+		if err := e.Apply(batch(i), true); err != nil {
+			t.Fatal(err)
+		}
+		if i%20 != 0 {
+			continue
+		}
+		after := mustOpen(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+		if n := count(t, after); n != i+1 {
+			t.Fatalf("%d of %d synced batches survived", n, i+1)
+		}
+		if err := after.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Apply(batch(100), false); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Apply(batch(101), false); err != nil {
+		t.Fatal(err)
+	}
+	after := mustOpen(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+	if n := count(t, after); n != 101 {
+		t.Fatalf("%d batches survived, want 101: one was never synced", n)
+	}
+	for _, e := range []*Engine{after, e} {
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// fullDisk fails writes to the log once it is full.
+type fullDisk struct {
+	vfs.FS
+	full bool
+}
+
+func (d *fullDisk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.FS.Create(name, c)
+	if err != nil || !strings.HasSuffix(name, ".log") {
+		return f, err
+	}
+	return &fullFile{f, d}, nil
+}
+
+type fullFile struct {
+	vfs.File
+	disk *fullDisk
+}
+
+func (f *fullFile) Write(p []byte) (int, error) {
+	if f.disk.full {
+		return 0, syscall.ENOSPC
+	}
+	return f.File.Write(p)
+}
+
+func TestEngine_FullDisk(t *testing.T) {
+	disk := &fullDisk{FS: vfs.NewMem()}
+	e := mustOpen(t, disk)
+	if err := e.Apply(batch(0), true); err != nil {
+		t.Fatal(err)
+	}
+	disk.full = true
+	for i := range 3 {
+		if err := e.Apply(batch(i+1), true); !fault.Is(err, fault.StorageFull) {
+			t.Fatalf("write %d on a full disk: %v", i, err)
+		}
+	}
+	if _, found, err := e.Get([]byte("\x00\x00\x00\x010000")); !found || err != nil {
+		t.Fatalf("read on a full disk: %v %v", found, err)
+	}
+	if err := e.Sync(); !fault.Is(err, fault.StorageFull) {
+		t.Fatalf("sync on a full disk: %v", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
