@@ -1,0 +1,110 @@
+package access_test
+
+import (
+	"testing"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/core/access"
+	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/sql/catalog"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/dialect"
+)
+
+var roles = []ident.Role{ident.RoleUser, ident.RoleService, ident.RoleDBA, ident.RoleSystem}
+
+const (
+	yes    = fault.Code("")
+	no     = fault.PermissionDenied
+	hidden = fault.TableNotFound
+)
+
+// roleOf is who is acted for in these tests: an id is its own role.
+func roleOf(id ident.UserID) (access.Target, error) {
+	role := ident.Role(id)
+	if id == "nobody" || id == "me" {
+		role = ident.RoleUser
+	}
+	return access.Target{ID: id, Role: role}, nil
+}
+
+func TestRights_CheckTable(t *testing.T) {
+	snapshot := catalog.NewSnapshot([]*ddl.Namespace{{Name: "chat"}}, nil)
+	shared := func(a ddl.Access) *ddl.Table {
+		return &ddl.Table{Namespace: "chat", Name: "rooms", Kind: ddl.SharedTable, Access: a}
+	}
+	user := &ddl.Table{Namespace: "chat", Name: "messages", Kind: ddl.UserTable}
+	users, _ := snapshot.Table("system", "users")
+	settings, _ := snapshot.Table("system", "settings")
+	for _, c := range []struct {
+		what        string
+		table       *ddl.Table
+		owner       ident.UserID
+		read, write [4]fault.Code // by roles
+	}{
+		{"own rows", user, "me", [4]fault.Code{}, [4]fault.Code{}},
+		{"a user's", user, "nobody", [4]fault.Code{no, yes, yes, yes}, [4]fault.Code{no, yes, yes, yes}},
+		{"a service's", user, "service", [4]fault.Code{no, yes, yes, yes}, [4]fault.Code{no, yes, yes, yes}},
+		{"a dba's", user, "dba", [4]fault.Code{no, no, yes, yes}, [4]fault.Code{no, no, yes, yes}},
+		{"system's", user, "system", [4]fault.Code{no, no, no, yes}, [4]fault.Code{no, no, no, yes}},
+		{"public", shared(ddl.Public), "", [4]fault.Code{}, [4]fault.Code{no, yes, yes, yes}},
+		{"restricted", shared(ddl.Restricted), "", [4]fault.Code{hidden, yes, yes, yes},
+			[4]fault.Code{hidden, yes, yes, yes}},
+		{"private", shared(ddl.Private), "", [4]fault.Code{hidden, hidden, yes, yes},
+			[4]fault.Code{hidden, hidden, yes, yes}},
+		{"system.users", users, "", [4]fault.Code{}, [4]fault.Code{no, no, no, no}},
+		{"system.settings", settings, "", [4]fault.Code{no, no, yes, yes}, [4]fault.Code{no, no, no, no}},
+	} {
+		for i, role := range roles {
+			r := &access.Rights{
+				ID: session.Identity{Caller: "me", Role: role}, Catalog: snapshot, Lookup: roleOf,
+			}
+			for write, want := range map[bool]fault.Code{false: c.read[i], true: c.write[i]} {
+				if got := fault.CodeOf(r.CheckTable(c.table, c.owner, write)); got != want {
+					t.Errorf("%s, role %s, write %v: %q, want %q", c.what, role, write, got, want)
+				}
+			}
+			if see := r.MaySee(c.table); see != (c.read[i] != hidden) {
+				t.Errorf("%s may be seen by role %s: %v", c.what, role, see)
+			}
+		}
+	}
+}
+
+// TestMayRun tries every kind of statement by every role, so that a new kind
+// needs a line here.
+func TestMayRun(t *testing.T) {
+	all := [4]fault.Code{}
+	dba := [4]fault.Code{no, no, yes, yes}
+	creators := [4]fault.Code{no, yes, yes, yes}
+	want := map[dialect.Kind][4]fault.Code{
+		dialect.Select: all, dialect.Insert: all, dialect.Update: all, dialect.Delete: all,
+		dialect.Explain: all, dialect.ShowNamespaces: all, dialect.UseNamespace: all,
+		dialect.ShowTables: all, dialect.DescribeTable: all, dialect.ShowCreateTable: all,
+		dialect.ShowLiveQueries: all, dialect.Subscribe: all,
+		dialect.AlterUser:       all, // narrowed to the caller's own password when it runs
+		dialect.CreateNamespace: dba, dialect.AlterNamespace: dba, dialect.DropNamespace: dba,
+		dialect.CreateUserTable: creators, dialect.CreateSharedTable: dba,
+		dialect.CreateUser: dba, dialect.DropUser: dba, dialect.ShowUsers: dba,
+		dialect.ShowSettings: dba, dialect.DropTable: dba,
+	}
+	for _, k := range dialect.Kinds() {
+		codes, ok := want[k.Kind]
+		if !ok {
+			t.Errorf("%s is not in the matrix", k.Text)
+			continue
+		}
+		for i, role := range roles {
+			if got := fault.CodeOf(access.MayRun(role, k.Kind, ddl.SharedTable)); got != codes[i] {
+				t.Errorf("%s by role %s: %q, want %q", k.Text, role, got, codes[i])
+			}
+		}
+	}
+	if err := access.MayRun(ident.RoleService, dialect.DropTable, ddl.UserTable); err != nil {
+		t.Errorf("service drops a USER table: %v", err)
+	}
+	if err := access.MayRun("", dialect.Select, ""); err != nil {
+		t.Errorf("reading is decided by table: %v", err)
+	}
+}
