@@ -1,0 +1,273 @@
+package live_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"sync/atomic"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/sql/predicate"
+)
+
+// told is an event as the oracle and a reader both write it down.
+type told struct {
+	kind   live.ChangeType
+	reason live.MatchReason
+	seq    clock.Seq
+	commit bool
+	row    string
+	old    string
+}
+
+// reader is a client: it keeps a copy of the result and refuses messages that
+// do not fit it.
+type reader struct {
+	w     *world
+	user  ident.UserID
+	f     follow
+	sub   *live.Subscription
+	woken atomic.Int64
+	busy  bool // inside Poll
+
+	copy    map[string]string // key to projected row
+	base    clock.Seq         // what the events follow after
+	events  []told
+	cursor  clock.Seq
+	ready   bool
+	batches int
+	resyncs []live.ResyncReason
+	ended   *live.Ended
+
+	// The copy and the events as they were at the cursor.
+	safeCopy   map[string]string
+	safeEvents int
+}
+
+// open subscribes. With from set the reader goes on from its cursor.
+func (w *world) open(user ident.UserID, f follow, o live.SubscribeOptions) *reader {
+	r := &reader{w: w, user: user, f: f, copy: make(map[string]string)}
+	r.subscribe(o)
+	return r
+}
+
+func (r *reader) subscribe(o live.SubscribeOptions) {
+	r.w.t.Helper()
+	sub, err := r.w.hub.Subscribe(live.Spec{
+		Owner: r.user, User: r.user, Query: r.f.query(), Options: o,
+		Notify: func() { r.woken.Add(1) },
+	})
+	if err != nil {
+		r.w.t.Fatal(err)
+	}
+	r.sub, r.ended = sub, nil
+}
+
+// resume connects again from the cursor, with what the reader had there.
+func (r *reader) resume() {
+	r.ready, r.batches = false, 0
+	if r.cursor == 0 {
+		r.copy, r.events = make(map[string]string), nil
+		r.subscribe(live.SubscribeOptions{BatchSize: 3})
+		return
+	}
+	r.copy, r.events = maps.Clone(r.safeCopy), r.events[:r.safeEvents]
+	from := r.cursor
+	r.subscribe(live.SubscribeOptions{From: &from, BatchSize: 3})
+}
+
+// poll takes messages once and returns whether there are more.
+func (r *reader) poll(most int) bool {
+	r.busy = true
+	msgs, more, err := r.sub.Poll(context.Background(), most)
+	r.busy = false
+	if err == nil && len(msgs) > most {
+		err = fmt.Errorf("%d messages, %d asked for", len(msgs), most)
+	}
+	for _, m := range msgs {
+		if err == nil {
+			err = r.take(m)
+		}
+	}
+	if err != nil {
+		r.w.t.Errorf("%s of %s: %v", r.f.text(), r.user, err)
+		r.ended = &live.Ended{Reason: live.Failed, Err: err}
+		return false
+	}
+	return more
+}
+
+// drain polls until there is nothing more, asking for all batches.
+func (r *reader) drain() {
+	for r.poll(100) || !r.ready && r.ended == nil {
+		r.sub.NextBatch()
+	}
+}
+
+func (r *reader) take(m live.Message) error {
+	if r.ended != nil {
+		return fmt.Errorf("%T after the end", m)
+	}
+	switch m := m.(type) {
+	case live.Ack:
+	case live.Batch:
+		return r.takeBatch(m)
+	case live.Changed:
+		return r.takeEvent(m.Event)
+	case live.Resync:
+		r.resyncs = append(r.resyncs, m.Reason)
+		r.copy, r.ready, r.batches = make(map[string]string), false, 0
+		r.events, r.cursor = nil, 0
+	case live.Ended:
+		r.ended = &m
+	default:
+		return fmt.Errorf("unexpected %T", m)
+	}
+	return nil
+}
+
+func (r *reader) takeBatch(b live.Batch) error {
+	if r.ready || b.Num != r.batches || b.HasMore == (b.Status == live.Ready) {
+		return fmt.Errorf("batch %+v, ready %v, %d before", b, r.ready, r.batches)
+	}
+	for _, vals := range b.Rows {
+		key := keyOf(vals)
+		if _, ok := r.copy[key]; ok {
+			return fmt.Errorf("row %s twice in a snapshot", key)
+		}
+		r.copy[key] = show(r.sub.Columns(), vals)
+	}
+	r.batches++
+	if b.Status == live.Ready {
+		if !(b.Num == 0 && r.cursor == b.LastSeq) {
+			r.base, r.events = b.LastSeq, nil
+		}
+		r.ready = true
+		r.keep(b.LastSeq)
+	}
+	return nil
+}
+
+func (r *reader) takeEvent(e *live.Event) error {
+	if n := len(r.events); !r.ready || n > 0 && r.events[n-1].seq >= e.Seq || e.Seq <= r.base {
+		return fmt.Errorf("event at %d is out of order (base %d, ready %v)", e.Seq, r.base, r.ready)
+	}
+	t, key := tell(e), ""
+	for _, rows := range [][][]value.Value{e.Rows, e.Old} {
+		if len(rows) > 0 {
+			key = keyOf(rows[0])
+		}
+	}
+	if _, had := r.copy[key]; had == (e.Type == live.Insert) {
+		return fmt.Errorf("%s of %s at %d, had it: %v", e.Type, key, e.Seq, had)
+	}
+	r.copy[key] = t.row
+	if e.Type == live.Delete {
+		delete(r.copy, key)
+	}
+	r.events = append(r.events, t)
+	if e.Commit {
+		r.keep(e.Seq)
+	}
+	return nil
+}
+
+// tell writes an event down.
+func tell(e *live.Event) told {
+	t := told{kind: e.Type, reason: e.Reason, seq: e.Seq, commit: e.Commit}
+	if len(e.Rows) > 0 {
+		t.row = show(e.Columns, e.Rows[0])
+	}
+	if len(e.Old) > 0 {
+		t.old = show(e.OldColumns, e.Old[0])
+	}
+	return t
+}
+
+func keyOf(vals []value.Value) string { return fmt.Sprint(vals[0].Int()) }
+
+func show(columns []predicate.Column, vals []value.Value) string {
+	var out string
+	for i, c := range columns {
+		if c.Kind == value.Text {
+			out += c.Name + "=" + vals[i].Str() + ";"
+		} else {
+			out += fmt.Sprintf("%s=%d;", c.Name, vals[i].Int())
+		}
+	}
+	return out
+}
+
+func (r *reader) keep(cursor clock.Seq) {
+	r.cursor, r.safeCopy, r.safeEvents = cursor, maps.Clone(r.copy), len(r.events)
+}
+
+// check compares what the reader has, and all it was told since its base, with
+// the world.
+func (r *reader) check() error {
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	want := make(map[string]string)
+	for _, n := range r.w.rows[r.user] {
+		if r.f.matches(&n) {
+			want[fmt.Sprint(n.id)] = r.f.show(&n, nil)
+		}
+	}
+	if !maps.Equal(want, r.copy) {
+		return fmt.Errorf("rows %v, want %v", r.copy, want)
+	}
+	expected := r.f.oracle(r.w.log, r.user, r.base)
+	for i := range min(len(expected), len(r.events)) {
+		if !reflect.DeepEqual(expected[i], r.events[i]) {
+			return fmt.Errorf("event %d is %+v, want %+v", i, r.events[i], expected[i])
+		}
+	}
+	if len(expected) != len(r.events) {
+		return fmt.Errorf("%d events since %d, want %d", len(r.events), r.base, len(expected))
+	}
+	return nil
+}
+
+// oracle tells what a subscriber with a snapshot at base must be told, written
+// without the code under test.
+func (f follow) oracle(log []change, user ident.UserID, base clock.Seq) []told {
+	var out []told
+	lastOfCommit := -1
+	for _, c := range log {
+		if c.user != user || c.seq <= base {
+			continue
+		}
+		was, is := f.matches(c.old), f.matches(c.new)
+		t := told{seq: c.seq}
+		switch {
+		case is && !was:
+			t.kind, t.row = live.Insert, f.show(c.new, nil)
+			if c.old != nil {
+				t.reason = live.Enter
+			}
+		case was && !is:
+			t.kind, t.old = live.Delete, f.show(c.old, nil)
+			if c.new != nil {
+				t.reason = live.Leave
+			}
+		case was && is && (f.seq || c.old.topic != c.new.topic ||
+			!f.blind && c.old.body != c.new.body):
+			t.kind, t.row, t.old = live.Update, f.show(c.new, nil), f.show(c.old, c.new)
+		}
+		if t.kind != "" {
+			out = append(out, t)
+			lastOfCommit = len(out) - 1
+		}
+		if c.last {
+			if lastOfCommit >= 0 {
+				out[lastOfCommit].commit = true
+			}
+			lastOfCommit = -1
+		}
+	}
+	return out
+}
