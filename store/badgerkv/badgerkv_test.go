@@ -24,3 +24,5 @@ func TestDB_OverBadger(t *testing.T) {
 	storetest.RunDB(t, badgerkv.Name, open)
 	storetest.RunDurableDB(t, badgerkv.Name, open)
 }
+
+func BenchmarkBadger(b *testing.B) { storetest.Bench(b, badgerkv.Name, open) }

@@ -24,3 +24,5 @@ func TestDB_OverPebble(t *testing.T) {
 	storetest.RunDB(t, pebblekv.Name, open)
 	storetest.RunDurableDB(t, pebblekv.Name, open)
 }
+
+func BenchmarkPebble(b *testing.B) { storetest.Bench(b, pebblekv.Name, open) }
