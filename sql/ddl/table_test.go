@@ -84,7 +84,8 @@ func TestModels_JSONRoundTrip(t *testing.T) {
 	for _, want := range []any{
 		messages(),
 		&ddl.Table{Name: "t", Kind: ddl.SharedTable, Access: ddl.Public, Codec: serde.Row},
-		&ddl.Namespace{Name: "chat", Options: map[string]string{"a": "b"}, Created: gone, CreatedBy: "x"},
+		&ddl.Namespace{Name: "chat", Options: map[string]string{"a": "b"}, Created: gone,
+			CreatedBy: "x"},
 		&ddl.User{ID: "auth0|1", Role: ident.RoleDBA, Email: "a@b.c", Secret: "s", Created: gone,
 			Deleted: &gone, Epoch: 4},
 	} {
@@ -110,20 +111,22 @@ func TestTable_Validate(t *testing.T) {
 		damage func(*ddl.Table)
 		code   fault.Code
 	}{
-		"bad name":          {func(t *ddl.Table) { t.Name = "a b" }, fault.InvalidParameter},
-		"system namespace":  {func(t *ddl.Table) { t.Namespace = "system" }, fault.InvalidParameter},
-		"unknown kind":      {func(t *ddl.Table) { t.Kind = "STREAM" }, fault.InvalidParameter},
-		"system kind":       {func(t *ddl.Table) { t.Kind = ddl.SystemTable }, fault.InvalidParameter},
-		"access of a user":  {func(t *ddl.Table) { t.Access = ddl.Public }, fault.InvalidParameter},
-		"no access":         {func(t *ddl.Table) { t.Kind = ddl.SharedTable }, fault.InvalidParameter},
-		"unknown codec":     {func(t *ddl.Table) { t.Codec = 99 }, fault.InvalidParameter},
-		"long comment":      {func(t *ddl.Table) { t.Comment = strings.Repeat("x", 2049) }, fault.InvalidParameter},
-		"no columns":        {func(t *ddl.Table) { t.Columns = nil }, fault.InvalidParameter},
-		"no key":            {func(t *ddl.Table) { t.PrimaryKey = nil }, fault.InvalidSQL},
-		"key out of range":  {func(t *ddl.Table) { t.PrimaryKey = []int{9} }, fault.InvalidParameter},
-		"negative key":      {func(t *ddl.Table) { t.PrimaryKey = []int{-1} }, fault.InvalidParameter},
-		"key twice":         {func(t *ddl.Table) { t.PrimaryKey = []int{1, 1} }, fault.InvalidParameter},
-		"nullable key":      {func(t *ddl.Table) { t.Columns[0].NotNull = false }, fault.InvalidParameter},
+		"bad name":         {func(t *ddl.Table) { t.Name = "a b" }, fault.InvalidParameter},
+		"system namespace": {func(t *ddl.Table) { t.Namespace = "system" }, fault.InvalidParameter},
+		"unknown kind":     {func(t *ddl.Table) { t.Kind = "STREAM" }, fault.InvalidParameter},
+		"system kind":      {func(t *ddl.Table) { t.Kind = ddl.SystemTable }, fault.InvalidParameter},
+		"access of a user": {func(t *ddl.Table) { t.Access = ddl.Public }, fault.InvalidParameter},
+		"no access":        {func(t *ddl.Table) { t.Kind = ddl.SharedTable }, fault.InvalidParameter},
+		"unknown codec":    {func(t *ddl.Table) { t.Codec = 99 }, fault.InvalidParameter},
+		"long comment": {func(t *ddl.Table) { t.Comment = strings.Repeat("x", ddl.MaxComment+1) },
+			fault.InvalidParameter},
+		"no columns":       {func(t *ddl.Table) { t.Columns = nil }, fault.InvalidParameter},
+		"no key":           {func(t *ddl.Table) { t.PrimaryKey = nil }, fault.InvalidSQL},
+		"key out of range": {func(t *ddl.Table) { t.PrimaryKey = []int{9} }, fault.InvalidParameter},
+		"negative key":     {func(t *ddl.Table) { t.PrimaryKey = []int{-1} }, fault.InvalidParameter},
+		"key twice":        {func(t *ddl.Table) { t.PrimaryKey = []int{1, 1} }, fault.InvalidParameter},
+		"key may be null": {func(t *ddl.Table) { t.Columns[0].NotNull = false },
+			fault.InvalidParameter},
 		"key of a decimal":  {func(t *ddl.Table) { t.PrimaryKey = []int{3} }, fault.InvalidParameter},
 		"column twice":      {func(t *ddl.Table) { t.Columns[0].Name = "body" }, fault.InvalidSQL},
 		"id twice":          {func(t *ddl.Table) { t.Columns[0].ID = 3 }, fault.InvalidParameter},
@@ -133,7 +136,8 @@ func TestTable_Validate(t *testing.T) {
 		"null default":      {func(t *ddl.Table) { t.Columns[3].NotNull = true }, fault.InvalidSQL},
 		"long default": {func(t *ddl.Table) { t.Columns[2].Default.Text = strings.Repeat("x", 21) },
 			fault.ValueOutOfRange},
-		"unknown function": {func(t *ddl.Table) { t.Columns[1].Default.Func = "SLEEP" }, fault.Unsupported},
+		"unknown function": {func(t *ddl.Table) { t.Columns[1].Default.Func = "SLEEP" },
+			fault.Unsupported},
 		"default of another type": {func(t *ddl.Table) { t.Columns[1].Default.Func = ddl.FuncNow },
 			fault.TypeMismatch},
 	} {
@@ -147,9 +151,11 @@ func TestTable_Validate(t *testing.T) {
 
 func TestType_Validate(t *testing.T) {
 	for _, typ := range []ddl.Type{
-		{}, {Kind: value.Null}, {Kind: 200}, {Kind: value.Int32, Length: 1}, {Kind: value.Text, Length: -1},
+		{}, {Kind: value.Null}, {Kind: 200}, {Kind: value.Int32, Length: 1},
+		{Kind: value.Text, Length: -1},
 		{Kind: value.Text, Length: ddl.MaxLength + 1}, {Kind: value.Text, Precision: 1},
-		{Kind: value.Decimal}, {Kind: value.Decimal, Precision: 66}, {Kind: value.Decimal, Precision: 1, Scale: 2},
+		{Kind: value.Decimal}, {Kind: value.Decimal, Precision: 66},
+		{Kind: value.Decimal, Precision: 1, Scale: 2},
 		{Kind: value.Decimal, Precision: 40, Scale: 31}, {Kind: value.Decimal, Precision: 4, Scale: -1},
 	} {
 		if err := typ.Validate(); !fault.Is(err, fault.InvalidParameter) {

@@ -77,7 +77,8 @@ func (t Type) Fit(v value.Value) (value.Value, error) {
 		return v, nil
 	}
 	if v.Kind() != t.Kind {
-		return v, fault.New(fault.TypeMismatch, "a value of type %s does not fit %s", v.Kind().SQL(), t.SQL())
+		return v, fault.New(fault.TypeMismatch,
+			"a value of type %s does not fit %s", v.Kind().SQL(), t.SQL())
 	}
 	if t.Kind == value.Decimal && t.Precision > 0 {
 		return value.Rescale(v, t.Precision, t.Scale)
@@ -90,7 +91,8 @@ func (t Type) Fit(v value.Value) (value.Value, error) {
 		n = utf8.RuneCountInString(v.Str())
 	}
 	if n > t.Length {
-		return v, fault.New(fault.ValueOutOfRange, "a value of length %d does not fit %s", n, t.SQL())
+		return v, fault.New(fault.ValueOutOfRange,
+			"a value of length %d does not fit %s", n, t.SQL())
 	}
 	return v, nil
 }

@@ -15,7 +15,7 @@ func bound(src string, toks []Token, lim Limits) error {
 		return fault.New(fault.PayloadTooLarge,
 			"the statement has more than %d words and signs; split it", lim.MaxTokens)
 	}
-	b := bounder{src: src, lim: lim, levels: make([]level, 1, 16)}
+	b := bounder{src: src, lim: lim, levels: make([]level, 1, 8)}
 	for i := range toks {
 		if err := b.token(toks, i); err != nil {
 			return err

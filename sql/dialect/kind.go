@@ -118,7 +118,8 @@ var kinds = [kindEnd]KindInfo{
 	CreateSharedTable: {Area: areaTable, Text: "CREATE SHARED TABLE", Who: whoDBA, Class: Schema,
 		Form: "CREATE SHARED" + tableBody +
 			"[WITH (ACCESS = 'public' | 'private' | 'restricted', CODEC = 'row', COMMENT = 's')]",
-		Example: "CREATE SHARED TABLE chat.rooms (id INT PRIMARY KEY, name TEXT) WITH (ACCESS = 'public')"},
+		Example: "CREATE SHARED TABLE chat.rooms (id INT PRIMARY KEY, name TEXT) " +
+			"WITH (ACCESS = 'public')"},
 	DropTable: {Area: areaTable, Text: "DROP TABLE", Who: whoCreators, Class: Schema,
 		Form:    "DROP [USER | SHARED] TABLE [IF EXISTS] [ns.]t",
 		Example: "DROP TABLE IF EXISTS chat.messages"},

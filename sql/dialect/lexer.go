@@ -251,15 +251,16 @@ func (lx *lexer) dollar() error {
 	return nil
 }
 
-// variable reads @x and @@x. A lone @ is an operator, as in 'user'@'host'.
+// variable reads @x and @@x.y. A lone @ is an operator, as in 'user'@'host'.
+// The engine's lexer reads quotes inside of variables its own way.
 func (lx *lexer) variable() error {
-	at := 1
+	at, part := 1, isWord
 	if lx.peek(1) == '@' {
-		at = 2
+		at, part = 2, func(c byte) bool { return isWord(c) || c == '.' }
 	}
-	n := lx.span(at, isWord)
-	switch {
-	case lx.peek(n) == '`':
+	n := lx.span(at, part)
+	switch c := lx.peek(n); {
+	case c == '`', at == 2 && (c == '\'' || c == '"'):
 		return lx.fail(lx.pos, "quoted variables are not supported; write @name")
 	case n > at:
 		lx.emit(Variable, n)
@@ -295,7 +296,9 @@ func (lx *lexer) symbol(c byte) error {
 }
 
 // operators lists those of several bytes, longer ones first.
-var operators = [...]string{"<=>", "->>", "->", "<<", ">>", "<=", ">=", "<>", "!=", "||", "&&", ":=", "::"}
+var operators = [...]string{
+	"<=>", "->>", "->", "<<", ">>", "<=", ">=", "<>", "!=", "||", "&&", ":=", "::",
+}
 
 // operator returns the length of the operator that begins here, 0 for none.
 func (lx *lexer) operator(c byte) int {

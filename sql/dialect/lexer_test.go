@@ -19,13 +19,16 @@ func TestLex_Tokens(t *testing.T) {
 		`'a''b\'c' 'd'`:       `string:'a''b\'c' string:'d'`,
 		"`a``b` \"c\"\"d\\\"": "quoted identifier:`a``b` quoted identifier:\"c\"\"d\\\"",
 		"$1 ? $23":            "parameter:$1 parameter:? parameter:$23",
-		"@a @@b.c 'u'@'h'":    "variable:@a variable:@@b .:. identifier:c string:'u' operator:@ string:'h'",
-		"a<=>b->>c->d::e":     "identifier:a operator:<=> identifier:b operator:->> identifier:c operator:-> identifier:d operator::: identifier:e",
-		"a:=1!=!2||~3":        "identifier:a operator::= number:1 operator:!= operator:! number:2 operator:|| operator:~ number:3",
-		"1--1\n2 #x\n3/**/4":  "number:1 number:2 number:3 number:4",
-		"/*/ a */b/***/c":     "identifier:b identifier:c",
-		"(;)":                 "(:( ;:; ):)",
-		"\t\r\n ":             "",
+		"@a @@b.c 'u'@'h'": "variable:@a variable:@@b.c string:'u' " +
+			"operator:@ string:'h'",
+		"a<=>b->>c->d::e": "identifier:a operator:<=> identifier:b operator:->> identifier:c " +
+			"operator:-> identifier:d operator::: identifier:e",
+		"a:=1!=!2||~3": "identifier:a operator::= number:1 operator:!= operator:! number:2 " +
+			"operator:|| operator:~ number:3",
+		"1--1\n2 #x\n3/**/4": "number:1 number:2 number:3 number:4",
+		"/*/ a */b/***/c":    "identifier:b identifier:c",
+		"(;)":                "(:( ;:; ):)",
+		"\t\r\n ":            "",
 	} {
 		toks, err := dialect.Lex(text, dialect.Limits{})
 		if err != nil {
@@ -44,7 +47,8 @@ func TestLex_Tokens(t *testing.T) {
 
 func TestLex_Refuses(t *testing.T) {
 	for text, pos := range map[string]int{
-		"a 'b": 3, "`a": 1, `"a`: 1, `'a\'`: 1, `""`: 1, "$": 1, "$1a": 1, "@@": 1, "@`a`": 1,
+		"a 'b": 3, "`a": 1, `"a`: 1, `'a\'`: 1, `""`: 1, "$": 1, "$1a": 1, "@@": 1,
+		"@@a'('": 1, `@@a.b"("`: 1, "@@.`(`": 1, "@`a`": 1,
 		"x'1'": 1, "x'1g'": 1, "b'2'": 1, "1.5a": 1, "a$b": 2, "a\u00a0b": 2, "\v": 1, "a [1]": 3,
 		"\\": 1, "a // b": 3, "a:b": 2, "\ufeffSELECT": 1,
 	} {

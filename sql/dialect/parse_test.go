@@ -264,7 +264,8 @@ func TestParse_Refuses(t *testing.T) {
 			if e == nil {
 				t.Fatal("accepted")
 			}
-			if e.Code != c.code || c.pos != 0 && e.Position != c.pos || !strings.Contains(e.Message, c.says) {
+			if e.Code != c.code || c.pos != 0 && e.Position != c.pos ||
+				!strings.Contains(e.Message, c.says) {
 				t.Errorf("got %s at %d: %s; want %s at %d with %q",
 					e.Code, e.Position, e.Message, c.code, c.pos, c.says)
 			}

@@ -17,7 +17,7 @@ const (
 	Number                                // 1, 1.5, .5, 1e9, 0x1F
 	BitString                             // x'1F', b'101'
 	Parameter                             // $1 or ?
-	Variable                              // @x, @@x
+	Variable                              // @x, @@x.y
 	Operator                              // = <> -> :: and so on; also a lone @
 	LeftParen
 	RightParen
