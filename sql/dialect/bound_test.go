@@ -28,6 +28,8 @@ func TestParse_RefusesTallExpressions(t *testing.T) {
 		"JOIN":         "SELECT 1 FROM a" + strings.Repeat(" JOIN b USING (x, y)", million/4),
 		"FROM":         "SELECT 1 FROM a" + strings.Repeat(", a", million),
 		"strings":      "SELECT 'a'" + strings.Repeat(" 'a'", million),
+		"old join":     "SELECT 1 FROM a" + strings.Repeat(" STRAIGHT_JOIN b ON f(1, 2), c", million/8),
+		"straight":     "SELECT 1 FROM a" + strings.Repeat(" STRAIGHT_JOIN b", million/8),
 		"IS NULL":      "SELECT 1" + strings.Repeat(" IS NULL", million),
 		"FOR":          "SELECT 1 " + strings.Repeat("FOR ", million),
 		"in a node":    "CREATE TABLE t (a INT DEFAULT " + strings.Repeat("(", million) + "1",
@@ -94,6 +96,10 @@ func TestParse_Limits(t *testing.T) {
 		if _, err := dialect.Parse(c.text, c.lim); !fault.Is(err, c.code) {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+	_, err := dialect.Parse("USE a; SELECT 1, 2", dialect.Limits{MaxTokens: 3})
+	if e := fault.From(err); e == nil || e.Statement != 2 || e.Position != 8 {
+		t.Errorf("a statement with too many tokens gave %+v", e)
 	}
 	lim := dialect.Limits{MaxBytes: 16, MaxTokens: 6, MaxDepth: 1, MaxHeight: 3, MaxStatements: 1}
 	if _, err := dialect.Parse("SELECT (1+1);", lim); err != nil {
