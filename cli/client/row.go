@@ -51,6 +51,10 @@ func (r Row) Len() int { return len(r.values) }
 // not change it.
 func (r Row) Raw(i int) json.RawMessage { return r.values[i] }
 
+// Text returns the value of column i, from 0, as text: a string as it is,
+// anything else as its JSON, NULL and what the row does not hold as "".
+func (r Row) Text(i int) string { return text(r.values[i]) }
+
 // Has reports whether the row holds the column.
 func (r Row) Has(column string) bool {
 	_, err := r.find(column)
@@ -96,8 +100,7 @@ func decode(column string, raw json.RawMessage) (any, error) {
 	return v, nil
 }
 
-// String returns the column as text: a string as it is, anything else as its
-// JSON, NULL as "".
+// String returns the column as Text does.
 func (r Row) String(column string) (string, error) {
 	raw, err := r.find(column)
 	if err != nil {

@@ -36,6 +36,7 @@ type Server struct {
 	refresh  map[string]string
 	expired  map[string]bool
 	ttl      time.Duration
+	trust    bool
 	answers  map[string]Answer
 	requests []Seen
 	counts   map[string]int // logins, refreshes, dials
@@ -100,6 +101,13 @@ func (s *Server) ExpireTokens() {
 	for t := range s.valid {
 		s.expired[t] = true
 	}
+}
+
+// Trust lets callers in who give no credentials, as a development server does.
+func (s *Server) Trust() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trust = true
 }
 
 // RootPasswordFile sets the path that the health answer tells.
@@ -216,6 +224,9 @@ func (s *Server) who(r *http.Request) (string, error) {
 		return user, nil
 	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok && s.trust {
+		return "root", nil
+	}
 	if !ok {
 		return "", fault.New(fault.AuthRequired, "log in first")
 	}
