@@ -101,7 +101,8 @@ func TestKey_SpacesNeverMix(t *testing.T) {
 			"row": row.Key(u, keys[7]), "change": row.ChangeKey(u, clock.MaxSeq),
 			"version": row.VersionKey(u, keys[7], 1), "meta": row.MetaKey(string(u)),
 		} {
-			if in(k, rowLo, rowHi) != (name == "row") || in(k, changeLo, changeHi) != (name == "change") {
+			inRows, inChanges := in(k, rowLo, rowHi), in(k, changeLo, changeHi)
+			if inRows != (name == "row") || inChanges != (name == "change") {
 				t.Fatalf("%s key of %q is in the wrong space", name, u)
 			}
 		}
@@ -109,12 +110,16 @@ func TestKey_SpacesNeverMix(t *testing.T) {
 }
 
 func TestSplitKey_Damaged(t *testing.T) {
-	for _, k := range []string{"", "r", "r\x00", "ra", "ra\x00", "ra\x00\x02", "c\x00\x01", "ra\x00\xff"} {
+	for _, k := range []string{
+		"", "r", "r\x00", "ra", "ra\x00", "ra\x00\x02", "c\x00\x01", "ra\x00\xff",
+	} {
 		if _, _, err := row.SplitKey([]byte(k)); !fault.Is(err, fault.Corruption) {
 			t.Errorf("row key %q: %v", k, err)
 		}
 	}
-	for _, k := range []string{"", "c", "ca\x00\x01", "ca\x00\x011234567", "ca\x00\x01123456789", "r\x00\x0112345678"} {
+	for _, k := range []string{
+		"", "c", "ca\x00\x01", "ca\x00\x011234567", "ca\x00\x01123456789", "r\x00\x0112345678",
+	} {
 		if _, _, err := row.SplitChangeKey([]byte(k)); !fault.Is(err, fault.Corruption) {
 			t.Errorf("change key %q: %v", k, err)
 		}
@@ -122,7 +127,9 @@ func TestSplitKey_Damaged(t *testing.T) {
 }
 
 func TestPrefixEnd(t *testing.T) {
-	for prefix, want := range map[string]string{"a": "b", "a\xff": "b", "a\xfe": "a\xff", "\xff\xff": "", "": ""} {
+	for prefix, want := range map[string]string{
+		"a": "b", "a\xff": "b", "a\xfe": "a\xff", "\xff\xff": "", "": "",
+	} {
 		if got := row.PrefixEnd([]byte(prefix)); string(got) != want {
 			t.Errorf("%q: got %q, want %q", prefix, got, want)
 		}

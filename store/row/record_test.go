@@ -43,7 +43,9 @@ func TestRecord_RoundTrip(t *testing.T) {
 
 // TestRecord_Layout keeps the bytes as docs/format/record.md has them.
 func TestRecord_Layout(t *testing.T) {
-	r := row.Record{Seq: 0x0102, Schema: 300, Codec: serde.Row, Deleted: true, Payload: []byte("p")}
+	r := row.Record{
+		Seq: 0x0102, Schema: 300, Codec: serde.Row, Deleted: true, Payload: []byte("p"),
+	}
 	if got := hex.EncodeToString(row.AppendRecord(nil, r)); got != "010101ac02000000000000010270" {
 		t.Errorf("record: %s", got)
 	}
@@ -54,7 +56,8 @@ func TestRecord_Layout(t *testing.T) {
 	if got := hex.EncodeToString(row.Key("a\x00b", []byte("k"))); got != "726100ff6200016b" {
 		t.Errorf("row key: %s", got)
 	}
-	if got := hex.EncodeToString(row.VersionKey("a", []byte("k"), 2)); got != "766100016b0000000000000002" {
+	got := hex.EncodeToString(row.VersionKey("a", []byte("k"), 2))
+	if got != "766100016b0000000000000002" {
 		t.Errorf("version key: %s", got)
 	}
 }

@@ -29,7 +29,8 @@ func (s *Schema) Encode(vals []value.Value) ([]byte, error) {
 // dst, which has len(s.Kinds) elements.
 func (s *Schema) Decode(r Record, dst []value.Value) error {
 	if r.Schema != s.Version {
-		return fault.New(fault.Internal, "row of schema version %d read with version %d", r.Schema, s.Version)
+		return fault.New(fault.Internal,
+			"row of schema version %d read with version %d", r.Schema, s.Version)
 	}
 	c, err := serde.ByID(r.Codec)
 	if err != nil {
