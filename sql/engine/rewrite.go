@@ -195,8 +195,13 @@ func (r *rewriter) name(i int) (int, error) {
 		return 1, nil
 	}
 	r.top().expect = false
-	if !r.dotted(i) || !r.dotted(i+2) {
+	switch {
+	case !r.dotted(i):
 		return 1, nil
+	case !r.dotted(i + 2):
+		r.quote(i) // system and others are words of the parser's own
+		r.quote(i + 2)
+		return 3, nil
 	}
 	owner, err := r.owner(i + 2)
 	if err != nil {
@@ -205,11 +210,11 @@ func (r *rewriter) name(i int) (int, error) {
 	ns := strings.ToLower(r.tokens[i].Name(r.src))
 	r.out[i] = dialect.QuoteIdent(ownedName(ns, owner))
 	r.out[i+1], r.out[i+2] = "", ""
-	if q := r.tokens[i+4]; q.Kind == dialect.QuotedIdentifier {
-		r.out[i+4] = dialect.QuoteIdent(q.Name(r.src))
-	}
+	r.quote(i + 4)
 	return 5, nil
 }
+
+func (r *rewriter) quote(i int) { r.out[i] = dialect.QuoteIdent(r.tokens[i].Name(r.src)) }
 
 // dotted reports whether the token at i is followed by a dot and a name.
 func (r *rewriter) dotted(i int) bool {
