@@ -1,0 +1,171 @@
+// Package app is the kalamdb-server process without its command line: it takes
+// the port, opens the engine, serves HTTP and WebSocket, and stops in the
+// reverse order.
+//
+// It reads no flags and no environment. Run owns every goroutine of the server
+// and returns when all of them have ended.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/server/caller"
+	"github.com/kalamdb/kalamdb-go/server/config"
+	"github.com/kalamdb/kalamdb-go/server/httpapi"
+	"github.com/kalamdb/kalamdb-go/server/ws"
+)
+
+// readHeaderTimeout is how long the head of a request may take to come.
+const readHeaderTimeout = 10 * time.Second
+
+// Options configure Run.
+type Options struct {
+	Config *config.Loaded
+	Build  Build
+	Dev    bool      // loopback callers need no credentials
+	Stderr io.Writer // gets the log; nil discards
+
+	// Force stops a graceful stop from waiting any longer, once it is closed.
+	// nil is never.
+	Force <-chan struct{}
+	// Serving is called once statements are served, with the address. It may
+	// be nil and must not block.
+	Serving func(addr net.Addr)
+}
+
+// Run serves until ctx ends, then stops gracefully: what is in flight may
+// finish within the shutdown timeout. It returns nil after a complete stop,
+// and an error when the start failed or something was cut off.
+func Run(ctx context.Context, opts Options) (err error) {
+	log, closeLog, err := newLogger(&opts.Config.Config, opts.Stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+	listener, err := listen(ctx, &opts.Config.Config)
+	if err != nil {
+		return err
+	}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	s := newServer(life, opts, log, listener)
+	served := make(chan error, 1)
+	go func() { served <- s.http.Serve(s.listener) }() // ended by s.stop
+	if err := s.open(opts); err != nil {
+		return errors.Join(err, s.stop(life, opts.Force), ignoreClosed(<-served))
+	}
+	if opts.Serving != nil {
+		opts.Serving(listener.Addr())
+	}
+	s.sizes.Go(func() { s.logSize(life, opts.Config.Logging.SizeInterval) })
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+		served <- err
+		log.Error("stopped serving", "error", err)
+	}
+	err = s.stop(life, opts.Force)
+	end()
+	s.sizes.Wait()
+	return errors.Join(err, s.close(), ignoreClosed(<-served))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// listen takes the port.
+func listen(ctx context.Context, c *config.Config) (net.Listener, error) {
+	addr := net.JoinHostPort(c.Server.Host, strconv.Itoa(c.Server.Port))
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fault.Wrap(fault.InUse, err,
+			"can't listen on %s; stop what uses the port or set server.port (%s): %v",
+			addr, portTwin, err)
+	}
+	return l, nil
+}
+
+const portTwin = config.EnvPrefix + "SERVER_PORT"
+
+// newServer puts together what serves before the engine is open.
+func newServer(life context.Context, opts Options, log *slog.Logger, l net.Listener) *server {
+	c := &opts.Config.Config
+	s := &server{
+		log: log, config: c, build: opts.Build,
+		listener: newLimited(l, c.Limits.Connections),
+		api: httpapi.New(httpapi.Options{
+			Logger: log, IncludeTook: c.API.IncludeTook,
+			MaxBodyBytes:     int64(c.Limits.BodySize),
+			MaxResultBytes:   int(c.Limits.ResultSize),
+			RequestsInFlight: c.Limits.RequestsInFlight,
+			Version:          opts.Build.Version, Revision: opts.Build.Revision,
+		}),
+	}
+	s.requests, s.cutRequests = context.WithCancel(life)
+	s.http = &http.Server{
+		Handler: s.api, ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout: c.Server.IdleTimeout,
+		BaseContext: func(net.Listener) context.Context { return s.requests },
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// open opens the engine and has the API serve it.
+func (s *server) open(opts Options) error {
+	start := time.Now()
+	db, err := engine.Open(dataDir(s.config), engineOptions(opts.Config, s.log))
+	if err != nil {
+		return err
+	}
+	s.db = db
+	callers := &caller.Resolver{
+		Auth: db.Auth(), Dev: opts.Dev, TrustedUserHeader: s.config.Auth.TrustedUserHeader,
+		AllowedOrigins: s.config.Auth.AllowedOrigins,
+	}
+	s.sockets = ws.New(s.requests, ws.Options{
+		Engine: db, Callers: callers, Logger: s.log, IncludeTook: s.config.API.IncludeTook,
+		MaxMessageBytes:        int(s.config.Limits.FrameSize),
+		MaxResultBytes:         int(s.config.Limits.ResultSize),
+		MaxOutboxBytes:         int(s.config.Live.SocketSize),
+		SubscriptionsPerSocket: s.config.Live.SubscriptionsPerSocket,
+		WriteTimeout:           s.config.Live.WriteTimeout,
+		PingInterval:           s.config.Live.PingInterval,
+		AuthTimeout:            s.config.Live.AuthTimeout,
+	})
+	s.api.Ready(httpapi.Parts{
+		Engine: db, Accounts: db.Auth(), Callers: callers, Socket: s.sockets,
+	})
+	s.banner(opts, time.Since(start))
+	return nil
+}
+
+// dataDir returns the folder for the engine, "" for one that keeps nothing.
+func dataDir(c *config.Config) string {
+	if c.Storage.Engine == config.EngineMemory {
+		return ""
+	}
+	return c.Storage.DataDir
+}
+
+// cutError says what a stop cut off.
+func cutError(requests, sockets int) error {
+	if requests == 0 && sockets == 0 {
+		return nil
+	}
+	return fmt.Errorf("the stop cut off %d requests and %d websockets", requests, sockets)
+}

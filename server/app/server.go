@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/server/config"
+	"github.com/kalamdb/kalamdb-go/server/httpapi"
+	"github.com/kalamdb/kalamdb-go/server/ws"
+)
+
+// server is a running server.
+type server struct {
+	log      *slog.Logger
+	config   *config.Config
+	build    Build
+	listener net.Listener
+	http     *http.Server
+	api      *httpapi.API
+	sizes    sync.WaitGroup // logSize
+
+	requests    context.Context // of all requests and sockets
+	cutRequests context.CancelFunc
+
+	db      *engine.Engine // nil until open
+	sockets *ws.Server     // nil until open
+}
+
+// stop stops accepting and waits for requests and sockets until the shutdown
+// timeout or force. It returns an error that says what it cut off.
+func (s *server) stop(life context.Context, force <-chan struct{}) error {
+	s.log.Info("stopping", "requests", s.api.InFlight(), "websockets", s.connections())
+	s.api.Stopping()
+	ctx, cancel := context.WithTimeout(life, s.config.Server.ShutdownTimeout)
+	defer cancel()
+	watched := make(chan struct{})
+	go func() { // ends with ctx, which is ended below
+		defer close(watched)
+		select {
+		case <-force:
+			s.log.Warn("stopping at once")
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	cutSockets := 0
+	var sockets sync.WaitGroup
+	if s.sockets != nil {
+		sockets.Go(func() { cutSockets = s.sockets.Close(ctx) })
+	}
+	cut := 0
+	if err := s.http.Shutdown(ctx); err != nil {
+		cut = s.api.InFlight()
+		s.cutRequests()
+		if err := s.http.Close(); err != nil {
+			s.log.Warn("close connections", "error", err)
+		}
+	}
+	sockets.Wait()
+	s.cutRequests()
+	cancel()
+	<-watched
+	s.api.Drain() // the engine must not be closed under a handler
+	return cutError(cut, cutSockets)
+}
+
+func (s *server) connections() int {
+	if s.sockets == nil {
+		return 0
+	}
+	return s.sockets.Connections()
+}
+
+// close closes the engine.
+func (s *server) close() error {
+	if s.db == nil {
+		return nil
+	}
+	start := time.Now()
+	err := s.db.Close()
+	s.log.Info("stopped", "closed_in", time.Since(start).Round(time.Millisecond).String())
+	return err
+}
+
+// logSize logs the size of the data until ctx ends.
+func (s *server) logSize(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			size, err := s.db.Size()
+			if err != nil {
+				s.log.Warn("size of the data not known", "error", err)
+				continue
+			}
+			s.log.Info("size on disk", "bytes", size, "size", readable(size),
+				"websockets", s.connections())
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package app
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/server/config"
+	"github.com/kalamdb/kalamdb-go/sql/dialect"
+	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
+)
+
+// engineOptions returns what the configuration says to the engine.
+func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
+	var interval time.Duration
+	if c.Storage.Durability == config.DurabilityInterval {
+		interval = c.Storage.SyncInterval
+	}
+	return engine.Options{
+		Storage: engine.Storage(c.Storage.Engine), Shards: c.Storage.Shards,
+		CacheBytes: int64(c.Storage.CacheSize()), SyncInterval: interval,
+		RootPassword: c.Auth.RootPassword, JWTSecret: c.Auth.JWTSecret,
+		AccessTTL: c.Auth.AccessTTL, RefreshTTL: c.Auth.RefreshTTL,
+		HistoryRetention: c.Live.HistoryRetention,
+		Limits: exec.Limits{
+			SQL: dialect.Limits{
+				MaxBytes: int(c.Limits.SQLSize), MaxTokens: c.Limits.SQLTokens,
+				MaxStatements: c.Limits.Statements,
+			},
+			StatementTimeout: c.Limits.StatementTimeout,
+		},
+		SQL: sqlengine.Options{MaxMemoryBytes: int64(c.Limits.StatementMemory), Logger: log},
+		Live: live.Options{
+			QueueEvents: c.Live.QueueMessages, QueueBytes: int(c.Live.QueueSize),
+			MaxPerUser: c.Live.SubscriptionsPerUser,
+		},
+		Settings: func() [][]value.Value { return settingRows(c) },
+		Logger:   log,
+	}
+}
+
+// settingRows returns the rows of system.settings: name, value, default value,
+// source, description.
+func settingRows(c *config.Loaded) [][]value.Value {
+	var rows [][]value.Value
+	for _, s := range config.Settings() {
+		rows = append(rows, []value.Value{
+			value.NewText(s.Name()), value.NewText(s.Value(&c.Config)),
+			value.NewText(s.Default), value.NewText(string(c.Source(s.Name()))),
+			value.NewText(s.Doc),
+		})
+	}
+	return rows
+}

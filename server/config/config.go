@@ -1,0 +1,121 @@
+package config
+
+import "time"
+
+// Config is the effective configuration. Fields are filled from the table of
+// settings by Load; the zero Config is not useful.
+type Config struct {
+	Server  Server
+	API     API
+	Storage Storage
+	Live    Live
+	Limits  Limits
+	Auth    Auth
+	Logging Logging
+}
+
+// Server is where the process listens and how it stops.
+type Server struct {
+	Host            string
+	Port            int
+	ShutdownTimeout time.Duration
+	IdleTimeout     time.Duration
+}
+
+// API is the shape of answers.
+type API struct {
+	IncludeTook bool
+}
+
+// Storage is where and how rows are kept.
+type Storage struct {
+	DataDir      string // absolute after Load
+	Engine       string
+	Durability   string
+	SyncInterval time.Duration
+	Shards       int
+	Pebble       Backend
+	Badger       Backend
+}
+
+// Backend is what can be tuned of one storage engine.
+type Backend struct {
+	CacheSize Size
+}
+
+// CacheSize returns the cache of the chosen engine, 0 when it has none.
+func (s Storage) CacheSize() Size {
+	switch s.Engine {
+	case EnginePebble:
+		return s.Pebble.CacheSize
+	case EngineBadger:
+		return s.Badger.CacheSize
+	}
+	return 0
+}
+
+// Live bounds live queries and the sockets that carry them.
+type Live struct {
+	HistoryRetention       time.Duration
+	SubscriptionsPerSocket int
+	SubscriptionsPerUser   int
+	QueueMessages          int
+	QueueSize              Size
+	SocketSize             Size
+	WriteTimeout           time.Duration
+	PingInterval           time.Duration
+	AuthTimeout            time.Duration
+}
+
+// Limits bounds what a request may cost.
+type Limits struct {
+	BodySize         Size
+	SQLSize          Size
+	SQLTokens        int
+	Statements       int
+	StatementTimeout time.Duration
+	StatementMemory  Size
+	ResultSize       Size
+	FrameSize        Size
+	Connections      int
+	RequestsInFlight int
+}
+
+// Auth is who may come in.
+type Auth struct {
+	RootPassword      string
+	JWTSecret         string
+	AccessTTL         time.Duration
+	RefreshTTL        time.Duration
+	TrustedUserHeader bool
+	AllowedOrigins    []string
+}
+
+// Logging is what the process tells and where.
+type Logging struct {
+	Level        string
+	Format       string
+	File         string // absolute after Load, "" for none
+	MaxSize      Size
+	MaxFiles     int
+	SizeInterval time.Duration
+}
+
+// The storage engines.
+const (
+	EnginePebble = "pebble"
+	EngineBadger = "badger"
+	EngineMemory = "memory"
+)
+
+// The durability levels.
+const (
+	DurabilitySync     = "sync"
+	DurabilityInterval = "interval"
+)
+
+// The log formats.
+const (
+	FormatText = "text"
+	FormatJSON = "json"
+)

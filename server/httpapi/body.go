@@ -1,0 +1,78 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"sync"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/wire"
+)
+
+// maxPooledBody is the largest buffer that is kept for another request.
+const maxPooledBody = 1 << 20
+
+// maxLoginBytes bounds the bodies of logins, which anybody can send.
+const maxLoginBytes = 64 << 10
+
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// decode reads the JSON body of x into v. What is larger than limit is refused
+// without being read.
+func decode(x *exchange, limit int64, v any) error {
+	if err := checkType(x.r); err != nil {
+		return err
+	}
+	if x.r.ContentLength > limit {
+		return tooLarge(limit)
+	}
+	buf := bodies.Get().(*bytes.Buffer)
+	buf.Reset()
+	defer func() {
+		if buf.Cap() <= maxPooledBody {
+			bodies.Put(buf)
+		}
+	}()
+	_, err := buf.ReadFrom(http.MaxBytesReader(x.w, x.r.Body, limit))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return tooLarge(limit)
+	case err != nil:
+		return fault.New(fault.MalformedRequest, "the body did not come whole: %s", cause(err))
+	}
+	return wire.DecodeStrict(buf.Bytes(), v)
+}
+
+func cause(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return "the connection ended"
+	}
+	return "it could not be read"
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.PayloadTooLarge,
+		"the body is larger than %d bytes; send less, in several requests", limit)
+}
+
+// errType is answered with 415.
+var errType = fault.New(fault.Unsupported,
+	"the body must be JSON: send Content-Type: application/json")
+
+// checkType refuses bodies that say they are something else than JSON. A
+// browser can send those for any page without asking.
+func checkType(r *http.Request) error {
+	header := r.Header.Get("Content-Type")
+	if header == "" || header == "application/json" {
+		return nil
+	}
+	kind, _, err := mime.ParseMediaType(header)
+	if err != nil || kind != "application/json" {
+		return errType
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/wire"
+	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/server/reply"
+	"github.com/kalamdb/kalamdb-go/server/sqljson"
+)
+
+// sql runs statements. Its errors keep the results that came before them, so
+// it answers them itself.
+func (a *API) sql(x *exchange) error {
+	enc := sqljson.NewEncoder("", a.opts.MaxResultBytes)
+	defer enc.Release()
+	id, req, err := a.readSQL(x)
+	if err == nil {
+		ctx := x.r.Context()
+		err = x.Engine.Execute(ctx, id, req,
+			func(res *engine.Result) error { return enc.Add(ctx, res) })
+	}
+	status := http.StatusOK
+	if err != nil {
+		a.logFailure(x.r, err)
+		status = statusOf(x.w, err)
+	}
+	a.sent(x.r, reply.Body(x.w, status, enc.Finish(sqljson.Outcome{
+		Err: err, Took: a.took(x.start), RequestID: req.RequestID,
+	})))
+	return nil
+}
+
+// readSQL reads who asks, before the body, and what for.
+func (a *API) readSQL(x *exchange) (id session.Identity, req engine.Request, err error) {
+	if id, err = x.Callers.Identify(x.r); err != nil {
+		return id, req, err
+	}
+	var body wire.SQLRequest
+	if err = decode(x, a.opts.MaxBodyBytes, &body); err != nil {
+		return id, req, err
+	}
+	if req.RequestID, err = requestID(x.r, body.RequestID); err != nil {
+		return id, req, err
+	}
+	req.SQL = body.SQL
+	req.Namespace = ident.NamespaceID(strings.ToLower(body.NamespaceID))
+	req.Params, err = sqljson.Params(body.Params)
+	return id, req, err
+}
+
+// requestID returns the id of the body or of the header.
+func requestID(r *http.Request, body string) (string, error) {
+	header := r.Header.Get(wire.HeaderIdempotencyKey)
+	switch {
+	case header == "":
+		return body, nil
+	case body != "" && body != header:
+		return "", fault.New(fault.InvalidParameter,
+			"request_id and %s differ; send one", wire.HeaderIdempotencyKey)
+	}
+	return header, nil
+}

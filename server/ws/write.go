@@ -1,0 +1,261 @@
+package ws
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/live"
+)
+
+// Sizes of writing, in bytes and messages.
+const (
+	writePiece = 64 << 10 // that must be taken within the write timeout
+	maxPooled  = 64 << 10 // of a buffer that is kept
+	pollMost   = 32       // messages of one subscription before the next one's turn
+)
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+func getBuffer() []byte { return (*buffers.Get().(*[]byte))[:0] }
+
+func putBuffer(b []byte) {
+	if cap(b) > 0 && cap(b) <= maxPooled {
+		buffers.Put(&b)
+	}
+}
+
+// appendFrame appends a complete frame.
+func appendFrame(dst []byte, op ws.OpCode, payload []byte) []byte {
+	return append(appendHeader(dst, op, len(payload)), payload...)
+}
+
+// appendHeader appends the header of an unfragmented, unmasked frame.
+func appendHeader(dst []byte, op ws.OpCode, length int) []byte {
+	const fin, len16, len64 = 0x80, 126, 127
+	dst = append(dst, fin|byte(op))
+	switch {
+	case length < len16:
+		return append(dst, byte(length))
+	case length <= 1<<16-1:
+		return binary.BigEndian.AppendUint16(append(dst, len16), uint16(length))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, len64), uint64(length))
+}
+
+// frameEnd returns where the frame ends that byte n of frames is in or at the
+// start of: n itself between two frames.
+func frameEnd(frames []byte, n int) int {
+	end := 0
+	for end < n {
+		switch length := frames[end+1]; length {
+		case 126:
+			end += 4 + int(binary.BigEndian.Uint16(frames[end+2:]))
+		case 127:
+			end += 10 + int(binary.BigEndian.Uint64(frames[end+2:]))
+		default:
+			end += 2 + int(length)
+		}
+	}
+	return end
+}
+
+// job is the next thing that the writer does; one field is set.
+type job struct {
+	frames   []byte // to write
+	poll     *sub
+	source   *live.Subscription // poll's
+	progress []*sub
+	last     bool // frames are the farewell
+}
+
+// write does what there is to do and ends.
+func (c *conn) write() {
+	for {
+		j, ok := c.nextJob()
+		if !ok {
+			return
+		}
+		err := c.do(j)
+		if err != nil || j.last {
+			c.endWriting(err)
+			return
+		}
+	}
+}
+
+// nextJob returns the next job. When there is none the writer counts as ended.
+func (c *conn) nextJob() (job, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.gone:
+	case len(c.outbox) > 0:
+		j := job{frames: c.outbox}
+		c.outbox = nil
+		c.changed.Broadcast()
+		return j, true
+	case c.farewell != nil:
+		return job{frames: c.farewell, last: true}, true
+	case len(c.ready) > 0:
+		s := c.ready[0]
+		c.ready[0] = nil
+		if c.ready = c.ready[1:]; len(c.ready) == 0 {
+			c.ready = nil
+		}
+		s.queued = false
+		return job{poll: s, source: s.live}, true
+	case c.progress:
+		c.progress = false
+		j := job{}
+		for _, s := range c.subs {
+			if s.live != nil {
+				j.progress = append(j.progress, s)
+			}
+		}
+		return j, true
+	}
+	c.writing = false
+	c.changed.Broadcast()
+	return job{}, false
+}
+
+func (c *conn) do(j job) error {
+	switch {
+	case j.frames != nil:
+		err := c.writeFrames(j.frames)
+		if err == nil && !j.last { // else they are still needed
+			putBuffer(j.frames)
+		}
+		return err
+	case j.poll != nil:
+		return c.poll(j.poll, j.source)
+	}
+	return c.tellProgress(j.progress)
+}
+
+// endWriting ends the writer after the farewell or an error. After a farewell
+// the reader goes on for a moment to see the client's close frame.
+func (c *conn) endWriting(err error) {
+	var slow *slowError
+	switch {
+	case err == nil:
+		if err := c.net.SetReadDeadline(time.Now().Add(lingerTime)); err != nil {
+			c.cut()
+		}
+	case errors.As(err, &slow):
+		c.dismiss(slow.rest)
+	default:
+		c.cut()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writing, c.gone = false, true
+	c.changed.Broadcast()
+}
+
+// slowError means that the socket took nothing for the write timeout. rest is
+// what is missing of the frame that was begun.
+type slowError struct{ rest []byte }
+
+// Error implements error.
+func (e *slowError) Error() string { return "ws: the client does not read" }
+
+// writeFrames writes complete frames, a piece at a time, each within the write
+// timeout.
+func (c *conn) writeFrames(frames []byte) error {
+	for at := 0; at < len(frames); {
+		end := min(at+writePiece, len(frames))
+		if err := c.net.SetWriteDeadline(time.Now().Add(c.srv.opts.WriteTimeout)); err != nil {
+			return err
+		}
+		n, err := c.net.Write(frames[at:end])
+		at += n
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && n == 0:
+			return &slowError{frames[at:frameEnd(frames, at)]}
+		case errors.Is(err, os.ErrDeadlineExceeded): // slow, but it takes something
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// dismiss gives a client that did not read one more write timeout to take the
+// rest of its frame and to learn why it is cut off.
+func (c *conn) dismiss(rest []byte) {
+	err := fault.New(fault.SlowConsumer, "the client reads too slowly; resume from the cursor")
+	c.srv.opts.Logger.Info("slow websocket closed", "peer", c.net.RemoteAddr())
+	goodbye := append([]byte(nil), rest...)
+	goodbye = appendFrame(goodbye, ws.OpText, appendErrorMessage(nil, "", err))
+	c.close(err)
+	c.mu.Lock()
+	goodbye = append(goodbye, c.farewell...)
+	c.mu.Unlock()
+	if err := c.net.SetWriteDeadline(time.Now().Add(c.srv.opts.WriteTimeout)); err == nil {
+		if _, err = c.net.Write(goodbye); err == nil {
+			err = c.net.SetReadDeadline(time.Now().Add(lingerTime))
+		}
+		if err == nil {
+			return
+		}
+	}
+	c.cut()
+}
+
+// poll writes what a subscription has to tell, up to pollMost messages.
+func (c *conn) poll(s *sub, source *live.Subscription) error {
+	msgs, more, err := source.Poll(c.ctx, pollMost)
+	if err != nil {
+		return nil // the connection's end; the reader takes it down
+	}
+	buf := getBuffer()
+	defer func() { putBuffer(buf) }()
+	for _, m := range msgs {
+		if e, ok := m.(live.Ended); ok {
+			c.forget(s)
+			more = false
+			if e.Err != nil {
+				c.srv.opts.Logger.Debug("live query ended", "error", e.Err)
+			}
+		}
+		buf = appendLive(buf, s.id, source.Columns(), m)
+		if len(buf) >= writePiece {
+			if err := c.writeFrames(buf); err != nil {
+				return err
+			}
+			buf = buf[:0]
+		}
+	}
+	if more {
+		c.wake(s)
+	}
+	return c.writeFrames(buf)
+}
+
+// tellProgress moves the cursors of subscriptions that have nothing to tell.
+func (c *conn) tellProgress(subs []*sub) error {
+	buf := getBuffer()
+	defer func() { putBuffer(buf) }()
+	for _, s := range subs {
+		if p, ok := s.live.Progress(); ok {
+			buf = appendLive(buf, s.id, nil, p)
+		}
+	}
+	return c.writeFrames(buf)
+}
+
+// forget frees the id of a subscription that has ended.
+func (c *conn) forget(s *sub) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.subs[s.id] == s {
+		delete(c.subs, s.id)
+	}
+}
