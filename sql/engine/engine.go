@@ -8,6 +8,7 @@ import (
 
 	gms "github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/analyzer"
+	"github.com/dolthub/go-mysql-server/sql/rowexec"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
@@ -58,6 +59,9 @@ func New(opts Options) *Engine {
 	setup()
 	e := &Engine{opts: opts.withDefaults(), memory: gms.NewMemoryManager(unlimited{})}
 	e.analyzer = newAnalyzer(provider{functions: e.functions()})
+	m := &meter{}
+	m.base = rowexec.NewBuilder(m, gms.EngineOverrides{})
+	e.analyzer.ExecBuilder = m.base
 	return e
 }
 
@@ -83,6 +87,7 @@ func newAnalyzer(p gms.DatabaseProvider) *analyzer.Analyzer {
 			b.RemoveOnceAfterRule(r.Id)
 		}
 	}
+	b.RemoveAfterAllRule(analyzer.TrackProcessId) // there is no list of processes
 	return b.Build()
 }
 

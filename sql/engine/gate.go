@@ -20,6 +20,7 @@ type gate struct {
 	depth int
 	top   *selection // the outermost SELECT, when there is one
 	live  bool       // deleted rows stay hidden whatever the WHERE names
+	pure  bool       // for a live query: no queries inside, live-safe functions only
 }
 
 // scope is the FROM of one SELECT.

@@ -61,6 +61,14 @@ func (g *gate) expr(e ast.Expr, sc *scope) error {
 
 // wideExpr passes the expressions that hold queries, calls and types.
 func (g *gate) wideExpr(e ast.Expr, sc *scope) error {
+	if g.pure {
+		switch e.(type) {
+		case *ast.Subquery, *ast.ExistsExpr:
+			return cannotLive("a query inside of another can't be kept live")
+		case *ast.GroupConcatExpr:
+			return cannotLive("GROUP_CONCAT can't be kept live")
+		}
+	}
 	switch e := e.(type) {
 	case *ast.Subquery:
 		return g.query(e.Select, sc)
@@ -148,6 +156,9 @@ func (g *gate) call(f *ast.FuncExpr, sc *scope) error {
 	if f.Over == nil {
 		return nil
 	}
+	if g.pure {
+		return cannotLive("window functions can't be kept live")
+	}
 	return g.window((*ast.WindowDef)(f.Over), sc)
 }
 
@@ -157,6 +168,9 @@ func (g *gate) allow(name string) error {
 		return fault.New(fault.InvalidSQL, "function %s does not exist", strings.ToUpper(name))
 	case use == Refused:
 		return refuse("function %s is not offered", strings.ToUpper(name))
+	case g.pure && use != LiveSafe:
+		return cannotLive("function %s can't be kept live: its value does not depend on the row alone",
+			strings.ToUpper(name))
 	}
 	return nil
 }

@@ -21,16 +21,24 @@ func leadWithKey(s *ast.Select, sc *scope) {
 	def := src.target.def
 	bound := map[string]bool{}
 	src.boundColumns(s.Where.Expr, bound)
-	direction := s.OrderBy[0].Direction
+	direction := ""
 	rest := make([]string, 0, len(s.OrderBy))
 	for _, o := range s.OrderBy {
 		name, ok := src.columnName(o.Expr)
-		if !ok || o.Direction != direction || sc.aliases[name] {
+		switch {
+		case !ok || sc.aliases[name]:
+			return
+		case bound[name]:
+			continue
+		case direction == "":
+			direction = o.Direction
+		case o.Direction != direction:
 			return
 		}
-		if !bound[name] {
-			rest = append(rest, name)
-		}
+		rest = append(rest, name)
+	}
+	if direction == "" {
+		direction = ast.AscScr
 	}
 	var keys []string
 	for _, c := range def.PrimaryKey {

@@ -59,6 +59,7 @@ type execution struct {
 	tables   map[tableKey]*target
 	rowsRead atomic.Int64
 	used     atomic.Int64 // bytes, see meter.go
+	meters   meters
 }
 
 // of returns the execution that a library callback belongs to.

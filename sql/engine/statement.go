@@ -83,9 +83,6 @@ func (run *execution) query(ctx context.Context, s ast.Statement, top *selection
 	if node, err = e.analyzer.Analyze(c, node, nil, flags); err != nil {
 		return nil, err
 	}
-	if node, err = run.meter(c, node); err != nil {
-		return nil, err
-	}
 	iter, err := e.analyzer.ExecBuilder.Build(c, node, nil)
 	if err != nil {
 		return nil, err

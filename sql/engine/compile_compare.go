@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/dolthub/go-mysql-server/sql/expression"
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+
+	"github.com/kalamdb/kalamdb-go/commons/value"
+)
+
+// comparable reports whether a and b are compared by value.Compare just as
+// the library does: kinds of one family, for which it converts neither side.
+func comparable(a, b term) bool {
+	signed := func(k value.Kind) bool { return k >= value.Int8 && k <= value.Int64 }
+	exact := func(k value.Kind) bool { return signed(k) || k == value.Decimal }
+	switch {
+	case exact(a.kind) && exact(b.kind), a.kind == value.Text && b.kind == value.Text:
+		return true
+	case a.kind == b.kind:
+		return a.kind == value.Bool || a.kind == value.Float64 || a.kind == value.Int64 ||
+			a.kind >= value.Date && a.kind <= value.Timestamp
+	case a.kind == value.Float64 && signed(b.kind):
+		return smallConstant(b)
+	case b.kind == value.Float64 && signed(a.kind):
+		return smallConstant(a)
+	}
+	return false
+}
+
+// smallConstant reports whether t is a literal that a float holds exactly.
+func smallConstant(t term) bool {
+	const exactFloat = 1 << 53
+	return t.constant && t.value.Int() < exactFloat && t.value.Int() > -exactFloat
+}
+
+// comparison compiles =, <>, <, <=, >, >=, <=>, IN and LIKE.
+func (c *compiler) comparison(e *ast.ComparisonExpr) (term, bool, error) {
+	left, ok := c.simple(e.Left)
+	if !ok {
+		return term{}, false, nil
+	}
+	switch e.Operator {
+	case ast.InStr, ast.NotInStr:
+		return c.in(left, e)
+	case ast.LikeStr, ast.NotLikeStr:
+		return c.like(left, e)
+	}
+	right, ok := c.simple(e.Right)
+	if !ok || !comparable(left, right) {
+		return term{}, false, nil
+	}
+	if e.Operator == ast.NullSafeEqualStr {
+		return pair(left, right, func(a, b value.Value) value.Value {
+			return value.NewBool(a.IsNull() && b.IsNull() || !a.IsNull() && !b.IsNull() && value.Equal(a, b))
+		}), true, nil
+	}
+	test, ok := tests[e.Operator]
+	if !ok {
+		return term{}, false, nil
+	}
+	return pair(left, right, func(a, b value.Value) value.Value {
+		if a.IsNull() || b.IsNull() {
+			return value.NullValue
+		}
+		return value.NewBool(test(value.Compare(a, b)))
+	}), true, nil
+}
+
+var tests = map[string]func(cmp int) bool{
+	ast.EqualStr:        func(c int) bool { return c == 0 },
+	ast.NotEqualStr:     func(c int) bool { return c != 0 },
+	ast.LessThanStr:     func(c int) bool { return c < 0 },
+	ast.LessEqualStr:    func(c int) bool { return c <= 0 },
+	ast.GreaterThanStr:  func(c int) bool { return c > 0 },
+	ast.GreaterEqualStr: func(c int) bool { return c >= 0 },
+}
+
+func pair(left, right term, f func(a, b value.Value) value.Value) term {
+	return truth(func(row []value.Value) (value.Value, error) {
+		a, err := left.eval(row)
+		if err != nil {
+			return a, err
+		}
+		b, err := right.eval(row)
+		if err != nil {
+			return b, err
+		}
+		return f(a, b), nil
+	})
+}
+
+// in compiles IN over literals, none of which is NULL.
+func (c *compiler) in(left term, e *ast.ComparisonExpr) (term, bool, error) {
+	list, ok := e.Right.(ast.ValTuple)
+	if !ok {
+		return term{}, false, nil
+	}
+	vals := make([]value.Value, len(list))
+	for i, x := range list {
+		t, ok := c.simple(x)
+		if !ok || !t.constant || !comparable(left, t) {
+			return term{}, false, nil
+		}
+		vals[i] = t.value
+	}
+	found := e.Operator == ast.InStr
+	return truth(func(row []value.Value) (value.Value, error) {
+		v, err := left.eval(row)
+		if err != nil || v.IsNull() {
+			return value.NullValue, err
+		}
+		for _, x := range vals {
+			if value.Equal(v, x) {
+				return value.NewBool(found), nil
+			}
+		}
+		return value.NewBool(!found), nil
+	}), true, nil
+}
+
+func (c *compiler) between(e *ast.RangeCond) (term, bool, error) {
+	left, ok := c.simple(e.Left)
+	low, okLow := c.simple(e.From)
+	high, okHigh := c.simple(e.To)
+	if !ok || !okLow || !okHigh || !comparable(left, low) || !comparable(left, high) {
+		return term{}, false, nil
+	}
+	atLeast := pair(left, low, func(a, b value.Value) value.Value { return ordered(b, a) })
+	atMost := pair(left, high, ordered)
+	negated := e.Operator == ast.NotBetweenStr
+	return truth(func(row []value.Value) (value.Value, error) {
+		a, err := atLeast.eval(row)
+		if err != nil {
+			return a, err
+		}
+		b, err := atMost.eval(row)
+		if err != nil {
+			return b, err
+		}
+		switch {
+		case !a.IsNull() && !a.Bool(), !b.IsNull() && !b.Bool():
+			return value.NewBool(negated), nil
+		case a.IsNull() || b.IsNull():
+			return value.NullValue, nil
+		}
+		return value.NewBool(!negated), nil
+	}), true, nil
+}
+
+// ordered is a <= b.
+func ordered(a, b value.Value) value.Value {
+	if a.IsNull() || b.IsNull() {
+		return value.NullValue
+	}
+	return value.NewBool(value.Compare(a, b) <= 0)
+}
+
+// like compiles LIKE of a text column and a literal, with the library's
+// matcher, which one goroutine uses at a time.
+func (c *compiler) like(left term, e *ast.ComparisonExpr) (term, bool, error) {
+	pattern, ok := c.simple(e.Right)
+	if !ok || e.Escape != nil || left.kind != value.Text || !pattern.constant || pattern.kind != value.Text {
+		return term{}, false, nil
+	}
+	if _, err := expression.ConstructLikeMatcher(collation, pattern.value.Str(), '\\'); err != nil {
+		return term{}, false, err
+	}
+	pool := sync.Pool{New: func() any {
+		m, _ := expression.ConstructLikeMatcher(collation, pattern.value.Str(), '\\') // it has worked above
+		return &m
+	}}
+	found := e.Operator == ast.LikeStr
+	return truth(func(row []value.Value) (value.Value, error) {
+		v, err := left.eval(row)
+		if err != nil || v.IsNull() {
+			return value.NullValue, err
+		}
+		m, ok := pool.Get().(*expression.LikeMatcher)
+		if !ok {
+			return value.NullValue, errNoMatcher
+		}
+		defer pool.Put(m)
+		return value.NewBool(m.Match(v.Str()) == found), nil
+	}), true, nil
+}
