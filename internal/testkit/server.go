@@ -129,7 +129,7 @@ func Dial(t testing.TB, c *blackbox.Client) *blackbox.Socket {
 // Must runs a statement and fails the test when it fails.
 func Must(t testing.TB, c *blackbox.Client, sql string, params ...any) *blackbox.Result {
 	t.Helper()
-	r, err := c.SQL(t.Context(), sql, params...)
+	r, err := run(t, c, sql, params...)
 	if err != nil {
 		t.Fatalf("%s: %v", clip(sql), err)
 	}
@@ -150,7 +150,7 @@ func WantRows(t testing.TB, c *blackbox.Client, sql string, want ...[]string) {
 // of the codes.
 func WantCode(t testing.TB, c *blackbox.Client, sql string, codes ...string) {
 	t.Helper()
-	r, err := c.SQL(t.Context(), sql)
+	r, err := run(t, c, sql)
 	var e *blackbox.Error
 	switch {
 	case err == nil:
@@ -160,6 +160,15 @@ func WantCode(t testing.TB, c *blackbox.Client, sql string, codes ...string) {
 	case !slices.Contains(codes, e.Code):
 		t.Errorf("%s: %v, want %v", clip(sql), e, codes)
 	}
+}
+
+// run runs a statement that no test expects to take long, in cleanups too.
+func run(
+	t testing.TB, c *blackbox.Client, sql string, params ...any,
+) (*blackbox.Result, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
+	defer cancel()
+	return c.SQL(ctx, sql, params...)
 }
 
 func clip(s string) string {

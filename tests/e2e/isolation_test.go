@@ -86,7 +86,7 @@ func TestIsolation_anotherUsersRowsAreOutOfReach(t *testing.T) {
 func reaches(ns, other string) []string {
 	theirs := ns + "." + quoted(other) + ".notes"
 	mine := ns + ".notes"
-	as := "EXECUTE AS USER '" + other + "' (%s)"
+	as := func(sql string) string { return "EXECUTE AS USER '" + other + "' (" + sql + ")" }
 	return []string{
 		"SELECT * FROM " + theirs,
 		"SELECT COUNT(*) FROM " + theirs,
@@ -103,9 +103,9 @@ func reaches(ns, other string) []string {
 		"UPDATE " + mine + " SET body = (SELECT MAX(body) FROM " + theirs + ")",
 		"DELETE FROM " + theirs,
 		"DELETE FROM " + mine + " WHERE id IN (SELECT id FROM " + theirs + ")",
-		fmt.Sprintf(as, "SELECT * FROM "+mine),
-		fmt.Sprintf(as, "INSERT INTO "+mine+" (id, body) VALUES (3, 'intruder')"),
-		fmt.Sprintf(as, "DELETE FROM "+mine),
+		as("SELECT * FROM " + mine),
+		as("INSERT INTO " + mine + " (id, body) VALUES (3, 'intruder')"),
+		as("DELETE FROM " + mine),
 	}
 }
 

@@ -23,7 +23,8 @@ func send(t *testing.T, s *blackbox.Socket, message any) {
 	}
 }
 
-// read returns the next message that is not a progress.
+// read returns the next message that tells something: not a progress, and not
+// the greeting to credentials of the upgrade.
 func read(t *testing.T, s *blackbox.Socket) *blackbox.Message {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -33,7 +34,7 @@ func read(t *testing.T, s *blackbox.Socket) *blackbox.Message {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m.Type != "progress" {
+		if m.Type != "progress" && m.Type != "auth_success" {
 			return m
 		}
 	}
