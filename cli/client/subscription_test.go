@@ -113,7 +113,7 @@ func TestSubscription_resumes_after_a_lost_socket(t *testing.T) {
 	s.Commit(2)
 	r.want(2)
 	s.CommitHalf(3, 4, 5)
-	s.Drop()
+	s.Bye(fault.New(fault.ShuttingDown, "back soon"))
 	s.Commit(6)
 	r.want(3, 4, 5, 6)
 	for i := range int64(20) {
@@ -128,16 +128,27 @@ func TestSubscription_resumes_after_a_lost_socket(t *testing.T) {
 	}
 }
 
+func TestSubscription_ends_when_the_server_says_so(t *testing.T) {
+	s, c := open(t, nil)
+	r := subscribe(t, c, client.SubscribeOptions{})
+	r.next()
+	s.Bye(fault.New(fault.PermissionDenied, "the account was dropped"))
+	_, err := r.sub.Next(soon(t))
+	wantCode(t, err, fault.PermissionDenied)
+	s.Commit(1)
+	subscribe(t, c, client.SubscribeOptions{}).want(1)
+}
+
 func TestSubscription_snapshot_cut_short_begins_again(t *testing.T) {
 	s, c := open(t, nil)
 	s.Commit(1, 2, 3)
+	s.Stall(true)
 	r := subscribe(t, c, client.SubscribeOptions{BatchSize: 2})
 	r.want(1, 2)
+	s.Stall(false)
 	s.Drop()
-	for e := r.next(); e.Kind != client.Resync; e = r.next() {
-		if len(e.Rows) != 1 || e.Ready {
-			t.Fatalf("event %+v before the resync", e)
-		}
+	if e := r.next(); e.Kind != client.Resync {
+		t.Fatalf("event %+v", e)
 	}
 	r.want(1, 2, 3)
 }

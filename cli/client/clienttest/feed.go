@@ -22,7 +22,7 @@ type feed struct {
 	commits [][]wire.Change
 	seq     clock.Seq
 	horizon clock.Seq // cursors below it are too old
-	hold    bool      // the last commit is cut before its end, until the drop
+	held    int       // the commit, from 1, whose last row is kept back; 0 none
 	conns   map[*websocket.Conn]context.CancelFunc
 	refusal error
 	wg      sync.WaitGroup
@@ -32,6 +32,9 @@ type feed struct {
 	auths   []string
 	warn    int  // warnings of a token's end, told to each socket once
 	muted   bool // pings are not answered
+	stalled bool // next_batch is not answered
+	byes    int  // closings, told to each socket once
+	bye     error
 }
 
 func (f *feed) init(ctx context.Context) {
@@ -66,7 +69,7 @@ func (s *Server) CommitHalf(ids ...int) {
 	f := &s.feed
 	f.update(func() {
 		f.commits = append(f.commits, f.makeLocked(ids))
-		f.hold = true
+		f.held = len(f.commits)
 	})
 }
 
@@ -88,7 +91,7 @@ func row(id int) wire.Row {
 func (s *Server) Drop() {
 	f := &s.feed
 	f.update(func() {
-		f.hold = false
+		f.held = 0
 		for conn, cancel := range f.conns {
 			cancel()
 			_ = conn.CloseNow() // breaking it is the point
@@ -112,6 +115,22 @@ func (s *Server) Refuse(err error) {
 func (s *Server) WarnExpiry() {
 	f := &s.feed
 	f.update(func() { f.warn++ })
+}
+
+// Bye closes all sockets with the close frame of err, behind what they were
+// to be told.
+func (s *Server) Bye(err error) {
+	f := &s.feed
+	f.update(func() {
+		f.byes++
+		f.bye = err
+	})
+}
+
+// Stall makes the server leave next_batch without an answer.
+func (s *Server) Stall(on bool) {
+	f := &s.feed
+	f.update(func() { f.stalled = on })
 }
 
 // Mute makes the server leave pings without an answer.
@@ -237,7 +256,7 @@ func (c *follower) write(ctx context.Context) {
 	defer c.conn.CloseNow()
 	f := &c.s.feed
 	f.mu.Lock()
-	warned := f.warn
+	warned, byes := f.warn, f.byes
 	f.mu.Unlock()
 	for {
 		f.mu.Lock()
@@ -246,12 +265,18 @@ func (c *follower) write(ctx context.Context) {
 			warned = f.warn
 			out = append(out, wire.AuthExpiring{Type: wire.TypeAuthExpiring})
 		}
+		closing := f.byes > byes
+		if closing {
+			f.held = 0
+		}
 		f.mu.Unlock()
-		for _, m := range out {
-			data, err := json.Marshal(m)
-			if err != nil || c.conn.Write(ctx, websocket.MessageText, data) != nil {
-				return
-			}
+		if !c.send(ctx, out) {
+			return
+		}
+		if closing {
+			status, reason := wire.CloseOf(f.bye)
+			_ = c.conn.Close(websocket.StatusCode(status), reason) // it ends either way
+			return
 		}
 		if len(out) > 0 {
 			continue
@@ -290,8 +315,11 @@ func (c *follower) changesLocked() (out []any) {
 			if end <= sub.at {
 				continue
 			}
+			if f.held > 0 && i >= f.held {
+				break // nothing overtakes what is kept back
+			}
 			sub.at = end
-			if f.hold && i == len(f.commits)-1 {
+			if i == f.held-1 {
 				commit = commit[:len(commit)-1]
 			}
 			for _, change := range commit {
@@ -315,7 +343,7 @@ func (c *follower) post(m any) []any {
 		delete(c.subs, m)
 		return []any{wire.Unsubscribed{Type: wire.TypeUnsubscribed, SubscriptionID: m}}
 	case wire.NextBatch:
-		if sub := c.subs[m.SubscriptionID]; sub != nil {
+		if sub := c.subs[m.SubscriptionID]; sub != nil && !f.stalled {
 			return []any{sub.next()}
 		}
 		return nil
