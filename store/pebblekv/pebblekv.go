@@ -10,8 +10,11 @@
 package pebblekv
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -44,6 +47,10 @@ const (
 	bloomBits       = 10
 	blockBytes      = 8 << 10
 )
+
+// sizeMismatch is in the error of a table that was cut, which pebble does not
+// mark as corruption.
+const sizeMismatch = "object size mismatch"
 
 func (o Options) withDefaults() Options {
 	if o.CacheBytes == 0 {
@@ -117,7 +124,9 @@ func Open(dir string, o Options) (*Engine, error) {
 		return err
 	})
 	if err != nil {
-		return nil, mapError(err, "open pebble")
+		corrupt := pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist) ||
+			strings.Contains(err.Error(), sizeMismatch)
+		return nil, store.EngineFault(err, corrupt, "open pebble")
 	}
 	return &Engine{db: db, dir: dir, reader: reader{db}}, nil
 }

@@ -27,8 +27,9 @@ type Files struct {
 
 const (
 	damageBatches = 60
+	logBatches    = 15 // fit a memtable, so that all are in the log
 	damageRows    = 40
-	damageTrials  = 25
+	damageTrials  = 15
 )
 
 // RunDamage flips a bit in a file of an engine, or cuts its end off, and
@@ -36,20 +37,32 @@ const (
 // or shows what was written: for a log, a beginning of it. o opens the engine
 // with memtables of 1 MiB, so that there are tables.
 func RunDamage(t *testing.T, o Opener, f Files) {
-	intact := t.TempDir()
-	e := open(t, o, intact)
-	for i := range damageBatches {
+	t.Run("tables", func(t *testing.T) {
+		dir := t.TempDir()
+		check(t, fill(t, o, dir, damageBatches).Close())
+		damage(t, o, dir, f.Table, damageBatches, false)
+	})
+	t.Run("logs", func(t *testing.T) {
+		dir := t.TempDir()
+		e := fill(t, o, dir, logBatches)
+		crashed := filepath.Join(t.TempDir(), "crashed")
+		copyFolder(t, crashed, dir) // as a crash would leave it
+		check(t, e.Close())
+		damage(t, o, crashed, f.Log, logBatches, true)
+	})
+}
+
+func fill(t *testing.T, o Opener, dir string, batches int) store.Engine {
+	t.Helper()
+	e := open(t, o, dir)
+	for i := range batches {
 		var b store.Batch
 		for k := range damageRows {
 			b.Put(part, fmt.Appendf(nil, "%04d.%02d", i, k), damageValue(i, k))
 		}
 		check(t, e.Apply(&b, true))
 	}
-	crashed := filepath.Join(t.TempDir(), "crashed")
-	copyFolder(t, crashed, intact) // while it is open
-	check(t, e.Close())
-	t.Run("tables", func(t *testing.T) { damage(t, o, intact, f.Table, false) })
-	t.Run("logs", func(t *testing.T) { damage(t, o, crashed, f.Log, true) })
+	return e
 }
 
 // damageValue is different for each row and does not compress.
@@ -62,7 +75,7 @@ func damageValue(batch, row int) []byte {
 	return v
 }
 
-func damage(t *testing.T, o Opener, from, ending string, isLog bool) {
+func damage(t *testing.T, o Opener, from, ending string, all int, isLog bool) {
 	r := Seed(t)
 	reported := 0
 	for trial := range damageTrials {
@@ -74,12 +87,12 @@ func damage(t *testing.T, o Opener, from, ending string, isLog bool) {
 		switch {
 		case err != nil:
 			reported++
-			if fault.CodeOf(err) == "" {
-				t.Fatalf("%s: %v has no code", what, err)
+			if !isLog && !fault.Is(err, fault.Corruption) {
+				t.Fatalf("%s: %v, want %s", what, err, fault.Corruption)
 			}
-		case batches < damageBatches && !isLog:
+		case batches < all && !isLog:
 			t.Fatalf("%s: %d of %d batches were read, without an error",
-				what, batches, damageBatches)
+				what, batches, all)
 		}
 	}
 	t.Logf("%d of %d were reported", reported, damageTrials)
