@@ -42,9 +42,10 @@ func (w *world) collect(f follow, from clock.Seq) (
 	return start, out, re
 }
 
-// fromCommit returns what remains of all for a client whose cursor is from:
-// what comes after it, and before that the commit that it is in the middle of.
-func fromCommit(log []change, all []told, from clock.Seq) []told {
+// fromCommit returns where a client with the cursor from goes on, and what
+// remains of all for it: what comes after from, and before that the commit
+// that from is in the middle of.
+func fromCommit(log []change, all []told, from clock.Seq) (clock.Seq, []told) {
 	start, commit := from, clock.Seq(0)
 	for _, c := range log {
 		if c.user == "alice" && c.last && c.seq <= from {
@@ -69,7 +70,7 @@ func fromCommit(log []change, all []told, from clock.Seq) []told {
 			rest = append(rest, e)
 		}
 	}
-	return rest
+	return start, rest
 }
 
 func TestSubscription_resumesFromEveryCursor(t *testing.T) {
@@ -84,10 +85,10 @@ func TestSubscription_resumesFromEveryCursor(t *testing.T) {
 		all := f.oracle(w.log, "alice", 0)
 		for from := first; from <= w.applied; from++ {
 			start, got, re := w.collect(f, from)
-			want := fromCommit(w.log, all, from)
-			if !reflect.DeepEqual(got, want) || re != nil || start > from {
-				t.Fatalf("%s from %d (resyncs %v, start %d):\n%v, want\n%v",
-					f.text(), from, re, start, got, want)
+			begin, want := fromCommit(w.log, all, from)
+			if !reflect.DeepEqual(got, want) || re != nil || start != begin {
+				t.Fatalf("%s from %d (resyncs %v), start %d, want %d:\n%v, want\n%v",
+					f.text(), from, re, start, begin, got, want)
 			}
 		}
 	}
