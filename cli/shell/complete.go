@@ -109,13 +109,24 @@ func (v *vocabulary) complete(before, line, namespace string) (words []string, t
 			all = append(all, name)
 		}
 	}
+	return matching(append(all, v.columnsFor(text)...), word)
+}
+
+// columnsFor returns the columns of the tables that text names; of all tables
+// when it names none yet.
+func (v *vocabulary) columnsFor(text string) []string {
+	var named, all []string
 	for _, c := range v.columns {
 		_, name, _ := strings.Cut(c.table, ".")
 		if strings.Contains(text, strings.ToLower(name)) {
-			all = append(all, c.name)
+			named = append(named, c.name)
 		}
+		all = append(all, c.name)
 	}
-	return matching(all, word)
+	if len(named) == 0 {
+		return all
+	}
+	return named
 }
 
 // matching returns the words that begin with prefix, sorted and once each. A

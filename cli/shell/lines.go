@@ -17,7 +17,7 @@ var ErrInterrupt = errors.New("shell: interrupted")
 // Lines is where a Shell reads from: a line editor, or plain text.
 type Lines interface {
 	// ReadLine returns the next line without its end. It blocks; at the end of
-	// the input it returns io.EOF.
+	// the input it returns io.EOF. With ErrInterrupt comes what was typed.
 	ReadLine(prompt string) (string, error)
 	// Remember adds a line to the history.
 	Remember(line string)

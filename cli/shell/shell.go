@@ -142,7 +142,7 @@ func (s *Shell) Run(ctx context.Context) error {
 		line, err := s.opts.Lines.ReadLine(s.prompt())
 		switch {
 		case errors.Is(err, ErrInterrupt):
-			s.interruptedPrompt()
+			s.interruptedPrompt(line)
 			continue
 		case err == io.EOF:
 			return s.finish(ctx)
@@ -160,10 +160,11 @@ func (s *Shell) Run(ctx context.Context) error {
 
 // interruptedPrompt drops what was typed; with nothing typed a second Ctrl-C
 // leaves.
-func (s *Shell) interruptedPrompt() {
+func (s *Shell) interruptedPrompt(typed string) {
 	switch {
-	case !s.split.Empty():
+	case typed != "" || !s.split.Empty():
 		s.split.Reset()
+		s.armed = false
 	case s.armed:
 		s.leaving = true
 	default:

@@ -53,6 +53,9 @@ type keys struct {
 	history []string
 }
 
+// dropped is text that Ctrl-C ends.
+type dropped string
+
 func (k *keys) ReadLine(prompt string) (string, error) {
 	k.prompts = append(k.prompts, prompt)
 	for len(k.typed) > 0 {
@@ -63,6 +66,8 @@ func (k *keys) ReadLine(prompt string) (string, error) {
 			return next, nil
 		case error:
 			return "", next
+		case dropped:
+			return string(next), shell.ErrInterrupt
 		case func():
 			next()
 		}
@@ -276,8 +281,8 @@ func TestShell_interrupt(t *testing.T) {
 	})
 	s.Rows("SELECT none", []string{"id:Int"})
 	set := func(o *shell.Options) { o.Interrupts, o.Spinner = interrupts, true }
-	out, errs, _, _ := play(t, s.URL, set, "SLOW;", "SELECT none;",
-		shell.ErrInterrupt, shell.ErrInterrupt, "SELECT none;")
+	out, errs, _, _ := play(t, s.URL, set, "SLOW;", shell.ErrInterrupt, dropped("SELECT"),
+		"SELECT none;", shell.ErrInterrupt, shell.ErrInterrupt, "SELECT none;")
 	if !strings.Contains(errs, "ERROR CANCELLED") || strings.Count(out, "(0 rows)") != 1 {
 		t.Errorf("output\n%s\n%s", out, errs)
 	}
@@ -320,6 +325,7 @@ func TestShell_Complete(t *testing.T) {
 			{"SELECT * FROM chat.m", []string{"chat.messages"}, 6},
 			{"SELECT * FROM messages WHERE con", []string{"conversation"}, 3},
 			{"SELECT * FROM messages WHERE cost", nil, 4},
+			{"SELECT cost", []string{"cost"}, 4},
 			{`\wa`, []string{`\watch`}, 3},
 			{"", nil, 0},
 			{"SELECT ", nil, 0},

@@ -15,11 +15,17 @@ import (
 type Terminal struct {
 	editor  *readline.Instance
 	history *History
+	typed   string // the line as of the last key
 }
 
 // NewTerminal takes over the process's terminal until Close.
 func NewTerminal(h *History) (*Terminal, error) {
+	t := &Terminal{history: h}
 	editor, err := readline.NewFromConfig(&readline.Config{
+		Listener: func(line []rune, _ int, _ rune) ([]rune, int, bool) {
+			t.typed = string(line)
+			return nil, 0, false
+		},
 		HistoryLimit:           maxHistory + 1,
 		HistorySearchFold:      true,
 		DisableAutoSaveHistory: true,
@@ -28,7 +34,7 @@ func NewTerminal(h *History) (*Terminal, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "the terminal can't be used")
 	}
-	t := &Terminal{editor: editor, history: h}
+	t.editor = editor
 	t.recall()
 	return t, nil
 }
@@ -60,7 +66,7 @@ func (t *Terminal) ReadLine(prompt string) (string, error) {
 	line, err := t.editor.ReadLine()
 	switch {
 	case errors.Is(err, readline.ErrInterrupt):
-		return "", ErrInterrupt
+		return t.typed, ErrInterrupt
 	case errors.Is(err, io.EOF):
 		return "", io.EOF
 	}
