@@ -154,34 +154,8 @@ func (s *Snapshot) Schema(id ident.TableID, v ident.SchemaVersion) (*row.Schema,
 // suggest returns "; did you mean x?" for the known name nearest to name, or
 // "" when none is near.
 func suggest[T ~string](name string, known []T, prefix string) string {
-	best, least := "", len(name)/3+2
-	for _, k := range known {
-		if d := distance(name, string(k)); d < least {
-			best, least = string(k), d
-		}
+	if best := fault.Nearest(name, known); best != "" {
+		return "; did you mean " + prefix + string(best) + "?"
 	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + prefix + best + "?"
-}
-
-// distance is the Levenshtein distance of two short strings, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diag, row[j+1] = row[j+1], min(diag+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }

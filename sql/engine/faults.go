@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"sort"
 	"strings"
 
 	gms "github.com/dolthub/go-mysql-server/sql"
@@ -105,35 +106,12 @@ func (run *execution) noColumn(name string, in ...*target) error {
 }
 
 func nearest(name string, in []*target) string {
-	best, least := "", len(name)/3+2
+	var known []string
 	for _, t := range in {
 		for i := range t.def.Columns {
-			known := t.def.Columns[i].Name
-			d := distance(strings.ToLower(name), known)
-			if d < least || d == least && known < best {
-				best, least = known, d
-			}
+			known = append(known, t.def.Columns[i].Name)
 		}
 	}
-	return best
-}
-
-// distance is the Levenshtein distance of two short names, in bytes.
-func distance(a, b string) int {
-	prev := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := range len(a) {
-		diag := prev[0]
-		prev[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diag, prev[j+1] = prev[j+1], min(diag+cost, prev[j]+1, prev[j+1]+1)
-		}
-	}
-	return prev[len(b)]
+	sort.Strings(known)
+	return fault.Nearest(name, known)
 }
