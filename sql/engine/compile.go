@@ -49,7 +49,14 @@ func (c *compiler) query(ctx context.Context, text string) (*predicate.Query, er
 		if err != nil {
 			return nil, err
 		}
-		if _, plain := a.Expr.(*ast.ColName); !plain {
+		switch _, plain := a.Expr.(*ast.ColName); {
+		case t.constant:
+			v, err := value.Convert(q.Columns[i].Kind, t.value)
+			if err != nil {
+				return nil, err
+			}
+			t = constantTerm(v)
+		case !plain:
 			q.Columns[i].Kind = t.kind
 		}
 		terms = append(terms, t)

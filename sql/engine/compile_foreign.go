@@ -35,6 +35,9 @@ func (c *compiler) foreign(ctx context.Context, e ast.Expr, condition bool) (ter
 	if err != nil {
 		return term{}, err
 	}
+	if n, err = tame(gms.NewEmptyContext(), n); err != nil {
+		return term{}, err
+	}
 	p, ok := n.(*plan.Project)
 	if !ok || len(p.Projections) != 1 || len(schema) != 1 {
 		return term{}, cannotLive("an expression can't be kept live: %s", ast.String(e))

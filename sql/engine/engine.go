@@ -101,7 +101,9 @@ func (e *Engine) Run(ctx context.Context, st *dialect.Statement, env *Env) (res 
 		if p := recover(); p != nil {
 			res, err = nil, e.panicked(p)
 		}
-		err = run.fault(err)
+		if err = run.fault(err); err != nil {
+			run.cursors.closeAll()
+		}
 	}()
 	stmt, err := e.parse(st.Text, env)
 	if err != nil {

@@ -38,7 +38,7 @@ type FunctionInfo struct {
 // liveSafe are the functions whose result depends on their arguments only.
 const liveSafe = `
 abs acos ascii asin atan atan2 bin bin_to_uuid bit_count bit_length ceil ceiling char char_length
-character_length coalesce concat concat_ws conv cos cot crc32 date datediff date_add date_sub
+character_length coalesce concat concat_ws conv cos cot crc32 date datediff datetime date_add date_sub
 adddate subdate date_format day dayname dayofmonth dayofweek dayofyear degrees elt exp export_set
 extract field find_in_set floor format from_base64 from_days from_unixtime get_format greatest hex
 hour if ifnull inet_aton inet_ntoa inet6_aton inet6_ntoa insert instr is_binary is_ipv4

@@ -67,7 +67,7 @@ func (e *Engine) guard(m map[string]gms.Function) {
 			if err != nil {
 				return nil, err
 			}
-			return &guarded{name: name, inner: inner, args: args, bound: bound,
+			return &guarded{name: name, inner: inner, args: inner.Children(), bound: bound,
 				limit: int64(e.opts.MaxStringBytes)}, nil
 		}}
 	}
@@ -126,7 +126,7 @@ func (g *guarded) WithChildren(ctx *gms.Context, children ...gms.Expression) (gm
 		return nil, err
 	}
 	c := *g
-	c.inner, c.args = inner, children
+	c.inner, c.args = inner, inner.Children()
 	return &c, nil
 }
 
@@ -151,6 +151,18 @@ func (g *guarded) Eval(ctx *gms.Context, r gms.Row) (any, error) {
 			return nil, err
 		}
 	}
+	return g.call(ctx, literals)
+}
+
+// call evaluates the library's function. Some of them panic on numbers that
+// they can't turn into decimals, such as ROUND(1e300, 30).
+func (g *guarded) call(ctx *gms.Context, literals []gms.Expression) (out any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New(fault.ValueOutOfRange, "%s does not take these values (%v)",
+				strings.ToUpper(g.name), p)
+		}
+	}()
 	inner, err := g.inner.WithChildren(ctx, literals...)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	gms "github.com/dolthub/go-mysql-server/sql"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/value"
 )
 
 func (g *gate) exprs(list ast.Exprs, sc *scope) error {
@@ -117,6 +118,12 @@ func (g *gate) wideExpr(e ast.Expr, sc *scope) error {
 func (g *gate) literal(v *ast.SQLVal) error {
 	if v.Type == ast.ValArg && !g.run.isParam(v) {
 		return fault.New(fault.InvalidParameter, "unknown parameter %s", v.Val)
+	}
+	switch p, _ := g.run.param(v); {
+	case v.Type == ast.StrVal && isWild(string(v.Val)):
+		return errWild(string(v.Val))
+	case p.Kind() == value.Text && isWild(p.Str()):
+		return errWild(p.Str())
 	}
 	return nil
 }

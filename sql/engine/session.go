@@ -60,6 +60,7 @@ type execution struct {
 	rowsRead atomic.Int64
 	used     atomic.Int64 // bytes, see meter.go
 	meters   meters
+	cursors  cursors
 }
 
 // of returns the execution that a library callback belongs to.

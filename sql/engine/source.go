@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"sync"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -105,7 +106,41 @@ type cursor struct {
 }
 
 func (t *target) scan(spans []span, reverse bool) *cursor {
-	return &cursor{t: t, spans: spans, reverse: reverse, decoder: decoder{t: t}}
+	c := &cursor{t: t, spans: spans, reverse: reverse, decoder: decoder{t: t}}
+	t.run.cursors.add(c)
+	return c
+}
+
+// cursors are the open cursors of an execution. The library does not close
+// all of its iterators after an error or a panic, so the execution does.
+type cursors struct {
+	mu   sync.Mutex
+	open map[*cursor]struct{}
+}
+
+func (cs *cursors) add(c *cursor) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.open == nil {
+		cs.open = make(map[*cursor]struct{})
+	}
+	cs.open[c] = struct{}{}
+}
+
+func (cs *cursors) remove(c *cursor) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	delete(cs.open, c)
+}
+
+// closeAll closes what is still open. Nothing may read any more.
+func (cs *cursors) closeAll() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for c := range cs.open {
+		c.stop()
+	}
+	cs.open = nil
 }
 
 // checkEvery is how many rows are walked between two looks at the context.
@@ -183,6 +218,11 @@ func (c *cursor) nextSystem(ctx context.Context, dst []value.Value) (bool, error
 }
 
 func (c *cursor) close() {
+	c.stop()
+	c.t.run.cursors.remove(c)
+}
+
+func (c *cursor) stop() {
 	if c.rows != nil {
 		c.rows.Close()
 		c.rows = nil

@@ -80,6 +80,9 @@ func (run *execution) query(ctx context.Context, s ast.Statement, top *selection
 	if err != nil {
 		return nil, err
 	}
+	if node, err = tame(c, node); err != nil {
+		return nil, err
+	}
 	if node, err = e.analyzer.Analyze(c, node, nil, flags); err != nil {
 		return nil, err
 	}
@@ -139,12 +142,12 @@ func (r *rows) Close() (err error) {
 			err = r.run.engine.panicked(p)
 		}
 		err = r.run.fault(err)
+		r.run.cursors.closeAll()
+		r.release()
 	}()
 	iter := r.iter
 	r.iter = nil
-	err = iter.Close(r.ctx)
-	r.release()
-	return err
+	return iter.Close(r.ctx)
 }
 
 // noRows are the rows of a statement that only writes.

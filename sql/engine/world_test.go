@@ -60,7 +60,7 @@ func literal(text string) func(*ddl.Column) {
 	return func(c *ddl.Column) { c.Default = &ddl.Default{Text: text} }
 }
 
-func function(f ddl.Func) func(*ddl.Column) {
+func generated(f ddl.Func) func(*ddl.Column) {
 	return func(c *ddl.Column) { c.Default = &ddl.Default{Func: f} }
 }
 
@@ -74,12 +74,12 @@ func testTables() []*ddl.Table {
 			col(1, "conversation_id", value.Int64, notNull), col(2, "id", value.Int64, notNull),
 			col(3, "author", value.Text), col(4, "body", value.Text)),
 		def(101, "kinds", ddl.UserTable, []int{0},
-			col(1, "id", value.Int64, notNull, function(ddl.FuncSnowflake)),
+			col(1, "id", value.Int64, notNull, generated(ddl.FuncSnowflake)),
 			col(2, "flag", value.Bool), col(3, "tiny", value.Int8), col(4, "wide", value.Uint64),
 			col(5, "ratio", value.Float64), col(6, "price", value.Decimal, scale(10, 2)),
 			col(7, "name", value.Text, notNull, length(5), literal("none")),
 			col(8, "raw", value.Bytes), col(9, "doc", value.JSON), col(10, "day", value.Date),
-			col(11, "clock", value.Time), col(12, "at", value.Timestamp, function(ddl.FuncNow)),
+			col(11, "clock", value.Time), col(12, "at", value.Timestamp, generated(ddl.FuncNow)),
 			col(13, "uid", value.UUID), col(14, "small", value.Float32), col(15, "local", value.DateTime),
 			col(16, "short", value.Int16)),
 		def(102, "texts", ddl.UserTable, []int{0, 1},
@@ -287,3 +287,5 @@ func show(rows [][]value.Value) string {
 	}
 	return b.String()
 }
+
+func idOf(s string) ident.UserID { return ident.UserID(s) }

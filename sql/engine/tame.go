@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"regexp"
+	"strings"
+
+	gms "github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/expression"
+	"github.com/dolthub/go-mysql-server/sql/plan"
+	"github.com/dolthub/go-mysql-server/sql/transform"
+	"github.com/dolthub/go-mysql-server/sql/types"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+)
+
+// wild matches texts that read as a number with an exponent of four digits or
+// more. The library turns such a text into a decimal and compares it digit by
+// digit: '1e999999999' > 1.5 would take minutes and half a gigabyte.
+var wild = regexp.MustCompile(`^\s*[+-]?[0-9.]+[eE][+-]?[0-9]{4}`)
+
+func isWild(s string) bool {
+	return strings.ContainsAny(s, "eE") && wild.MatchString(s)
+}
+
+func errWild(s string) error {
+	return fault.New(fault.ValueOutOfRange, "the text %q is no number that fits", clip(s))
+}
+
+// numeric are the functions that read texts as decimals.
+var numeric = map[string]bool{
+	"round": true, "truncate": true, "format": true, "nullif": true, "ceil": true, "ceiling": true,
+	"floor": true, "abs": true, "mod": true, "greatest": true, "least": true, "field": true,
+	"interval": true, "sign": true, "conv": true, "bin": true, "oct": true, "from_unixtime": true,
+}
+
+// tame puts a check between texts and the operators that read them as
+// decimals. Literals were checked by the gate.
+func tame(ctx *gms.Context, n gms.Node) (gms.Node, error) {
+	out, _, err := transform.NodeExprsWithOpaque(ctx, n, tameExpr)
+	return out, err
+}
+
+func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.TreeIdentity, error) {
+	if sub, ok := e.(*plan.Subquery); ok {
+		q, err := tame(ctx, sub.Query)
+		if err != nil {
+			return nil, transform.SameTree, err
+		}
+		return sub.WithQuery(q), transform.NewTree, nil
+	}
+	if !readsDecimals(ctx, e) {
+		return e, transform.SameTree, nil
+	}
+	children := e.Children()
+	changed := false
+	tamed := make([]gms.Expression, len(children))
+	for i, c := range children {
+		tamed[i] = c
+		if tuple, ok := c.(expression.Tuple); ok {
+			inner := make([]gms.Expression, len(tuple))
+			for j, x := range tuple {
+				inner[j] = check(ctx, x, &changed)
+			}
+			tamed[i] = expression.NewTuple(inner...)
+			continue
+		}
+		tamed[i] = check(ctx, c, &changed)
+	}
+	if !changed {
+		return e, transform.SameTree, nil
+	}
+	out, err := e.WithChildren(ctx, tamed...)
+	return out, transform.NewTree, err
+}
+
+// readsDecimals reports whether an operator may read a text as a decimal: it
+// has texts and numbers, or reads numbers only.
+func readsDecimals(ctx *gms.Context, e gms.Expression) bool {
+	switch e := e.(type) {
+	case expression.Comparer, *expression.InTuple, *expression.Between, *plan.InSubquery:
+		return mixed(ctx, e.Children())
+	case *expression.UnaryMinus, *expression.Convert:
+		return true
+	case gms.FunctionExpression:
+		return numeric[e.FunctionName()]
+	}
+	return false
+}
+
+// mixed reports whether a list has an operand that is no text.
+func mixed(ctx *gms.Context, list []gms.Expression) bool {
+	for _, c := range list {
+		if tuple, ok := c.(expression.Tuple); ok {
+			if mixed(ctx, tuple) {
+				return true
+			}
+			continue
+		}
+		if !types.IsText(c.Type(ctx)) {
+			return true
+		}
+	}
+	return false
+}
+
+func check(ctx *gms.Context, e gms.Expression, changed *bool) gms.Expression {
+	if _, literal := e.(*expression.Literal); literal || !types.IsText(e.Type(ctx)) {
+		return e
+	}
+	*changed = true
+	return &checked{e}
+}
+
+// checked is a text that is not wild.
+type checked struct{ gms.Expression }
+
+var _ gms.CollationCoercible = (*checked)(nil)
+
+// Eval implements gms.Expression.
+func (c *checked) Eval(ctx *gms.Context, r gms.Row) (any, error) {
+	v, err := c.Expression.Eval(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	switch s := v.(type) {
+	case string:
+		if isWild(s) {
+			return nil, errWild(s)
+		}
+	case []byte:
+		if isWild(string(s)) {
+			return nil, errWild(string(s))
+		}
+	}
+	return v, nil
+}
+
+// Children implements gms.Expression.
+func (c *checked) Children() []gms.Expression { return []gms.Expression{c.Expression} }
+
+// WithChildren implements gms.Expression.
+func (c *checked) WithChildren(_ *gms.Context, children ...gms.Expression) (gms.Expression, error) {
+	if len(children) != 1 {
+		return nil, gms.ErrInvalidChildrenNumber.New(c, len(children), 1)
+	}
+	return &checked{children[0]}, nil
+}
+
+// CollationCoercibility implements gms.CollationCoercible.
+func (c *checked) CollationCoercibility(ctx *gms.Context) (gms.CollationID, byte) {
+	return gms.GetCoercibility(ctx, c.Expression)
+}
