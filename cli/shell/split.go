@@ -4,7 +4,7 @@ import "strings"
 
 // Statement is one statement of a text, without its semicolon.
 type Statement struct {
-	Text string // from its first token or comment on
+	Text string // from its first token on
 	Line int    // of the input, from 1, on which it begins
 }
 
@@ -16,6 +16,7 @@ type Splitter struct {
 	at    int  // what is before was looked at
 	state byte // the quote, '-' or '*' of what is open; 0 in plain text
 	token bool // a token was seen since the last semicolon
+	first int  // where it begins
 	line  int  // lines before buf
 }
 
@@ -79,19 +80,27 @@ func (s *Splitter) plain(c, next byte) int {
 		s.state = '*'
 		return 2
 	case c == '\'' || c == '"' || c == '`':
-		s.state, s.token = c, true
+		s.state = c
+		s.begin()
 	case c > ' ':
-		s.token = true
+		s.begin()
 	}
 	return 1
 }
 
+func (s *Splitter) begin() {
+	if !s.token {
+		s.token, s.first = true, s.at
+	}
+}
+
 func (s *Splitter) cut(end int) (Statement, bool) {
-	text := string(s.buf[:end])
-	trimmed := strings.TrimLeft(text, " \t\r\n")
-	before := text[:len(text)-len(trimmed)]
-	return Statement{Text: strings.TrimRight(trimmed, " \t\r\n"),
-		Line: s.line + 1 + strings.Count(before, "\n")}, s.token
+	if !s.token {
+		return Statement{}, false
+	}
+	before, text := string(s.buf[:s.first]), string(s.buf[s.first:end])
+	return Statement{Text: strings.TrimRight(text, " \t\r\n"),
+		Line: s.line + 1 + strings.Count(before, "\n")}, true
 }
 
 func (s *Splitter) drop(n int) {

@@ -32,6 +32,7 @@ func TestSplitter_Feed(t *testing.T) {
 		{"line comment", "SELECT 1 -- a; b'\n, 2;", []string{"SELECT 1 -- a; b'\n, 2"}, ""},
 		{"hash comment", "SELECT 1 # a; b'\n;", []string{"SELECT 1 # a; b'"}, ""},
 		{"block comment", "SELECT /* ; ' \n */ 1;", []string{"SELECT /* ; ' \n */ 1"}, ""},
+		{"comments before", "# a\n/* b */ SELECT 1;", []string{"SELECT 1"}, ""},
 		{"only comments", "-- a\n/* b; */ ;\n# c\n", nil, ""},
 		{"lines", "SELECT\n1\n;\nSELECT 2;", []string{"SELECT\n1", "SELECT 2"}, ""},
 		{"open string", "SELECT 'a; b\n", nil, "SELECT 'a; b"},
