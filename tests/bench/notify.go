@@ -12,7 +12,8 @@ import (
 
 const (
 	subscribers = 1000
-	writers     = 8 // of the notification test; each writes to its own users
+	more        = 2000 // further ones, whose memory is measured
+	writers     = 8    // of the notification test; each writes to its own users
 )
 
 // notify measures what a subscriber costs that hears nothing, and the time
@@ -30,30 +31,14 @@ func (b *bench) notify(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := wait(ctx, time.Second); err != nil {
+	all, err := s.subscribeAll(ctx, 0, subscribers)
+	defer closeAll(all)
+	if err != nil {
 		return err
 	}
-	before, memoryErr := residentBytes(s.PID())
-	all := make([]*subscriber, subscribers)
-	for i := range all {
-		if all[i], err = s.subscribe(ctx, fmt.Sprintf("subscriber%d", i)); err != nil {
-			return err
-		}
-		defer all[i].socket.Close()
-	}
-	if err := wait(ctx, 2*time.Second); err != nil {
+	if err := b.idleSubscribers(ctx, s); err != nil {
 		return err
 	}
-	after, afterErr := residentBytes(s.PID())
-	if err := errors.Join(memoryErr, afterErr); err != nil {
-		fmt.Fprintln(b.notes, "skipped: memory per subscriber:", err)
-	} else if err := b.report(Figure{Name: "memory_per_idle_subscriber",
-		Value: (after - before) / 1024 / subscribers, Unit: "KB", Durability: "none",
-		Clients: subscribers, Conditions: "one socket and one live query each, of a user each",
-	}); err != nil {
-		return err
-	}
-
 	o, err := drive(ctx, writers, b.duration, func(i int) (client, error) {
 		return s.notifier(all, i)
 	})
@@ -62,6 +47,53 @@ func (b *bench) notify(ctx context.Context) (err error) {
 	}
 	return b.reportLoad("notify", "sync", writers, o, "from sending an INSERT until its subscriber "+
 		"has the change, "+strconv.Itoa(subscribers)+" subscribers")
+}
+
+// idleSubscribers measures what more subscribers take, beside those that are
+// there: the first ones use what a start left behind.
+func (b *bench) idleSubscribers(ctx context.Context, s *server) error {
+	const settle = 3 * time.Second
+	if err := wait(ctx, settle); err != nil {
+		return err
+	}
+	before, beforeErr := memory(s.PID(), keyResident)
+	extra, err := s.subscribeAll(ctx, subscribers, more)
+	defer closeAll(extra)
+	if err != nil {
+		return err
+	}
+	if err := wait(ctx, settle); err != nil {
+		return err
+	}
+	after, afterErr := memory(s.PID(), keyResident)
+	if err := errors.Join(beforeErr, afterErr); err != nil {
+		fmt.Fprintln(b.notes, "skipped: memory per subscriber:", err)
+		return nil
+	}
+	return b.report(Figure{Name: "memory_per_idle_subscriber",
+		Value: (after - before) / 1024 / more, Unit: "KB", Durability: "none", Clients: more,
+		Conditions: fmt.Sprintf("resident memory for %d beside %d, one socket and one live query "+
+			"each, of a user each", more, subscribers)})
+}
+
+// subscribeAll opens count live queries, each of a user of its own. What was
+// opened is returned with an error too.
+func (s *server) subscribeAll(ctx context.Context, from, count int) ([]*subscriber, error) {
+	var all []*subscriber
+	for i := range count {
+		one, err := s.subscribe(ctx, fmt.Sprintf("subscriber%d", from+i))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+func closeAll(all []*subscriber) {
+	for _, one := range all {
+		one.socket.Close()
+	}
 }
 
 type subscriber struct {

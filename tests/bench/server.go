@@ -78,32 +78,46 @@ func (b *bench) start(ctx context.Context) (err error) {
 	if err := wait(ctx, 2*time.Second); err != nil {
 		return err
 	}
-	rss, err := residentBytes(s.PID())
-	if err != nil {
-		fmt.Fprintln(b.notes, "skipped: idle memory:", err)
-		return nil
+	for _, part := range []struct{ name, key, what string }{
+		{"idle_rss", keyResident, "all resident memory"},
+		{"idle_rss_own", keyAnonymous, "without the pages of the binary, which the system can drop"},
+	} {
+		bytes, err := memory(s.PID(), part.key)
+		if err != nil {
+			fmt.Fprintf(b.notes, "skipped: %s: %v\n", part.name, err)
+			continue
+		}
+		err = b.report(Figure{Name: part.name, Value: bytes / (1 << 20), Unit: "MB",
+			Durability: "none", Conditions: "2 s after a start, no connection; " + part.what})
+		if err != nil {
+			return err
+		}
 	}
-	return b.report(Figure{Name: "idle_rss", Value: megabytes(rss), Unit: "MB",
-		Durability: "none", Conditions: "2 s after a start, no connection"})
+	return nil
 }
 
-func millis(d time.Duration) float64  { return float64(d.Microseconds()) / 1000 }
-func megabytes(bytes float64) float64 { return bytes / (1 << 20) }
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// residentBytes reads the resident memory of a process, where the system tells
-// it under /proc.
-func residentBytes(pid int) (float64, error) {
+// Lines of /proc/<pid>/status.
+const (
+	keyResident  = "VmRSS:"
+	keyAnonymous = "RssAnon:"
+)
+
+// memory reads a figure of a process in bytes, where the system tells it under
+// /proc.
+func memory(pid int, key string) (float64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, key); ok {
 			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			return kb * 1024, err
 		}
 	}
-	return 0, errors.New("no VmRSS in /proc")
+	return 0, fmt.Errorf("no %s in /proc", key)
 }
 
 func wait(ctx context.Context, d time.Duration) error {
