@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -22,7 +23,7 @@ func (r *run) changeSchema(ctx context.Context, emit Sink) error {
 	if err := r.mayRun(); err != nil {
 		return err
 	}
-	message, err := r.x.exclusively(ctx, func() (string, error) {
+	message, err := r.x.exclusively(ctx, func(ctx context.Context) (string, error) {
 		switch n := r.st.Node.(type) {
 		case *ast.CreateNamespace:
 			return r.createNamespace(ctx, n)
@@ -56,16 +57,24 @@ func (r *run) mayRun() error {
 	return access.MayRun(r.id.Role, r.st.Kind, kind)
 }
 
+// schemaTimeout bounds a change of the catalogue once it has begun.
+const schemaTimeout = time.Minute
+
 // exclusively runs f while no other change of the catalogue runs, and makes
-// the outcome known whatever it is.
-func (x *Executor) exclusively(ctx context.Context, f func() (string, error)) (string, error) {
+// the outcome known whatever it is. Once begun it goes on although the client
+// is gone, so that nothing is left half done by that.
+func (x *Executor) exclusively(ctx context.Context,
+	f func(context.Context) (string, error),
+) (string, error) {
 	select {
 	case <-x.schema:
 	case <-ctx.Done():
 		return "", fault.From(ctx.Err())
 	}
 	defer func() { x.schema <- struct{}{} }()
-	message, err := f()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), schemaTimeout)
+	defer cancel()
+	message, err := f(ctx)
 	if refresh := x.Catalog.Refresh(); err == nil {
 		err = refresh
 	}
@@ -152,10 +161,24 @@ func (r *run) createTable(ctx context.Context, n *ast.CreateTable) (string, erro
 		}
 		return "", fault.New(fault.AlreadyExists, "table %s exists already", t.FullName())
 	}
+	if err := r.x.clearUnfinished(ctx, catalog.TableKey(ns, n.Name)); err != nil {
+		return "", err
+	}
 	t := n.Table()
 	t.Namespace, t.Version, t.State = ns, 1, ddl.Creating
 	t.Created, t.CreatedBy = r.x.Now().UTC(), r.id.Caller
 	return fmt.Sprintf("table %s created", t.FullName()), r.x.create(ctx, t)
+}
+
+// clearUnfinished removes what a change that failed half way left under a
+// table's name. REQUIRES: no other change of the catalogue runs.
+func (x *Executor) clearUnfinished(ctx context.Context, key string) error {
+	var left ddl.Table
+	seq, err := x.get(catalog.KeptTables, key, &left)
+	if err != nil || seq == 0 {
+		return err
+	}
+	return x.finishDrop(ctx, &left)
 }
 
 // create makes a table in three steps, each of which a restart can find and
