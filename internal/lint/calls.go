@@ -27,17 +27,15 @@ func noSleep(f *File) []Finding {
 	return found
 }
 
-// rootContexts are the files outside of main and tests that may make a root
-// context, each with its reason.
+// rootContexts are the folders outside of main and tests whose files may make
+// a root context, each with its reason.
 var rootContexts = map[string]string{
-	"core/engine/engine.go":  "an engine lives from Open to Close, not as long as a call",
-	"core/engine/secrets.go": "opening is over before there is a caller to go away",
-	"sql/engine/parse.go":    "the library asks for one where nothing blocks",
-	"sql/engine/session.go":  "the library asks for one where nothing blocks",
+	"core/engine": "an engine lives from Open to Close, not as long as a call",
+	"sql/engine":  "the library asks for one where nothing blocks",
 }
 
 func contextComesIn(f *File) []Finding {
-	if forTests(f) || isCommand(f) || rootContexts[f.Path] != "" {
+	if forTests(f) || isCommand(f) || rootContexts[f.Dir()] != "" {
 		return nil
 	}
 	var found []Finding

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -107,6 +108,41 @@ func reaches(ns, other string) []string {
 		as("INSERT INTO " + mine + " (id, body) VALUES (3, 'intruder')"),
 		as("DELETE FROM " + mine),
 	}
+}
+
+// Names that a user could guess from how others are written inside the server.
+func TestIsolation_guessedNamesReachNothing(t *testing.T) {
+	in := newIsolated(t)
+	alice := in.users["alice"]
+	hidden := []string{"PERMISSION_DENIED", "NAMESPACE_NOT_FOUND", "TABLE_NOT_FOUND", "INVALID_SQL",
+		"INVALID_PARAMETER", "UNSUPPORTED"}
+	for _, other := range mistakable[1:] {
+		code := hex.EncodeToString([]byte(other))
+		for _, db := range []string{"@" + code, "." + other, "/" + other, "$" + code, "_" + code} {
+			for _, quote := range []string{`"`, "`"} {
+				name := quote + in.ns + db + quote
+				testkit.WantCode(t, alice, "SELECT * FROM "+name+".notes", hidden...)
+				testkit.WantCode(t, alice, "INSERT INTO "+name+".notes (id, body) VALUES (3, 'x')", hidden...)
+				testkit.WantCode(t, alice, "DELETE FROM "+name+".notes", hidden...)
+				testkit.WantCode(t, alice, "USE "+name+"; SELECT * FROM notes", hidden...)
+			}
+		}
+	}
+	for _, sql := range []string{
+		"SELECT * FROM information_schema.tables", "SELECT * FROM information_schema.schemata",
+		"SELECT * FROM information_schema.processlist", "SHOW DATABASES", "SHOW PROCESSLIST",
+		"SELECT * FROM mysql.user", "SHOW NAMESPACES", "SHOW TABLES IN " + in.ns,
+	} {
+		r, err := alice.SQL(t.Context(), sql)
+		if err != nil {
+			continue // refused is fine
+		}
+		if text := fmt.Sprint(r.Rows); strings.Contains(text, "alice2") ||
+			strings.Contains(text, hex.EncodeToString([]byte("alice2"))) {
+			t.Errorf("%s shows %s", sql, text)
+		}
+	}
+	in.check(t)
 }
 
 func TestIsolation_writesStayWithTheirUser(t *testing.T) {
