@@ -77,13 +77,13 @@ fix-lint:
 
 # Without network and with a cold cache tidy can't tell: then it is left out by name.
 verify-tidy:
-	@for m in $(MODULES); do \
+	@bad=0; for m in $(MODULES); do \
 	    if out=$$(go -C $$m mod tidy -diff 2>&1); then continue; fi; \
 	    case "$$out" in \
-	    *"diff current/"*) echo "$$m is not tidy (make fix-tidy):"; echo "$$out"; exit 1;; \
+	    *"diff current/"*) echo "$$m is not tidy (make fix-tidy):"; echo "$$out"; bad=1;; \
 	    *) echo "skipped: tidy of $$m: $$out" | tail -n 1;; \
 	    esac; \
-	done
+	done; exit $$bad
 fix-tidy:
 	@for m in $(MODULES); do go -C $$m mod tidy || exit 1; done
 
