@@ -21,6 +21,8 @@ type compiler struct {
 	stmt *ast.Select
 	src  *source
 	top  *selection
+	// closed keeps the compiler from asking the library for anything.
+	closed bool
 }
 
 // term is a compiled expression. Its kind is that of its values, which may
@@ -152,6 +154,9 @@ func constantTerm(v value.Value) term {
 
 func (c *compiler) column(e *ast.ColName) (term, bool) {
 	def := c.src.target.def
+	if q := strings.ToLower(e.Qualifier.Name.String()); q != "" && q != c.src.name {
+		return term{}, false
+	}
 	name := e.Name.Lowered()
 	i, kind := def.Column(name), value.Kind(0)
 	if i >= 0 {
@@ -189,7 +194,9 @@ func (c *compiler) predicate(ctx context.Context, e ast.Expr) (t term, ok bool, 
 		return c.logic(ctx, e.Left, e.Right, true)
 	case *ast.NotExpr:
 		inner, err := c.condition(ctx, e.Expr)
-		return truth(func(row []value.Value) (value.Value, error) { return not(inner.eval(row)) }), true, err
+		return truth(func(row []value.Value) (value.Value, error) {
+			return not(inner.eval(row))
+		}), true, err
 	case *ast.ComparisonExpr:
 		return c.comparison(e)
 	case *ast.RangeCond:
@@ -212,7 +219,9 @@ func not(v value.Value, err error) (value.Value, error) {
 }
 
 // logic compiles AND and OR: decisive is the value of one side that decides.
-func (c *compiler) logic(ctx context.Context, left, right ast.Expr, decisive bool) (term, bool, error) {
+func (c *compiler) logic(
+	ctx context.Context, left, right ast.Expr, decisive bool,
+) (term, bool, error) {
 	l, err := c.condition(ctx, left)
 	if err != nil {
 		return term{}, false, err

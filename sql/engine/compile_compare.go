@@ -160,14 +160,16 @@ func ordered(a, b value.Value) value.Value {
 // matcher, which one goroutine uses at a time.
 func (c *compiler) like(left term, e *ast.ComparisonExpr) (term, bool, error) {
 	pattern, ok := c.simple(e.Right)
-	if !ok || e.Escape != nil || left.kind != value.Text || !pattern.constant || pattern.kind != value.Text {
+	texts := left.kind == value.Text && pattern.kind == value.Text
+	if !ok || e.Escape != nil || !texts || !pattern.constant {
 		return term{}, false, nil
 	}
-	if _, err := expression.ConstructLikeMatcher(collation, pattern.value.Str(), '\\'); err != nil {
+	text := pattern.value.Str()
+	if _, err := expression.ConstructLikeMatcher(collation, text, '\\'); err != nil {
 		return term{}, false, err
 	}
 	pool := sync.Pool{New: func() any {
-		m, _ := expression.ConstructLikeMatcher(collation, pattern.value.Str(), '\\') // it has worked above
+		m, _ := expression.ConstructLikeMatcher(collation, text, '\\') // it has worked above
 		return &m
 	}}
 	found := e.Operator == ast.LikeStr

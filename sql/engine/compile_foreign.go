@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	gms "github.com/dolthub/go-mysql-server/sql"
@@ -17,6 +18,10 @@ import (
 
 var errNoMatcher = fault.New(fault.Internal, "no matcher for LIKE")
 
+// errForeign says that an expression needs the library. It never leaves this
+// package.
+var errForeign = errors.New("engine: the expression needs the library")
+
 // foreign is an expression of the library over the rows of one table.
 type foreign struct {
 	engine    *Engine
@@ -31,6 +36,9 @@ type foreign struct {
 
 // foreign compiles e as the library's own expression.
 func (c *compiler) foreign(ctx context.Context, e ast.Expr, condition bool) (term, error) {
+	if c.closed {
+		return term{}, errForeign
+	}
 	n, schema, err := c.bind(ctx, ast.SelectExprs{&ast.AliasedExpr{Expr: e}}, nil)
 	if err != nil {
 		return term{}, err

@@ -24,6 +24,9 @@ type Options struct {
 	MaxStringBytes int
 	// MaxLiveQueries bounds the cache of compiled live queries. Default 1024.
 	MaxLiveQueries int
+	// PlanAll has the library plan every SELECT, also those that this package
+	// can run by itself; for comparing the two.
+	PlanAll bool
 	// Logger hears of panics that were turned into errors; nil discards.
 	Logger *slog.Logger
 }
@@ -95,7 +98,9 @@ func newAnalyzer(p gms.DatabaseProvider) *analyzer.Analyzer {
 // while the caller takes them, from env.View, and must be closed. A statement
 // that writes has done all its reading when Run returns; nothing is changed
 // until the caller commits Result.Writes. Errors are *fault.Error.
-func (e *Engine) Run(ctx context.Context, st *dialect.Statement, env *Env) (res *Result, err error) {
+func (e *Engine) Run(
+	ctx context.Context, st *dialect.Statement, env *Env,
+) (res *Result, err error) {
 	run := &execution{engine: e, env: env, tables: make(map[tableKey]*target)}
 	defer func() {
 		if p := recover(); p != nil {

@@ -38,7 +38,8 @@ type FunctionInfo struct {
 // liveSafe are the functions whose result depends on their arguments only.
 const liveSafe = `
 abs acos ascii asin atan atan2 bin bin_to_uuid bit_count bit_length ceil ceiling char char_length
-character_length coalesce concat concat_ws conv cos cot crc32 date datediff datetime date_add date_sub
+character_length coalesce concat concat_ws conv cos cot crc32 date datediff datetime
+date_add date_sub
 adddate subdate date_format day dayname dayofmonth dayofweek dayofyear degrees elt exp export_set
 extract field find_in_set floor format from_base64 from_days from_unixtime get_format greatest hex
 hour if ifnull inet_aton inet_ntoa inet6_aton inet6_ntoa insert instr is_binary is_ipv4
@@ -90,7 +91,8 @@ current_namespace current_role current_user_id snowflake_id ulid uuid_v7
 
 var functionTable = func() map[string]Use {
 	m := make(map[string]Use)
-	for use, names := range map[Use]string{LiveSafe: liveSafe, Allowed: allowed + own, Refused: refused} {
+	lists := map[Use]string{LiveSafe: liveSafe, Allowed: allowed + own, Refused: refused}
+	for use, names := range lists {
 		for _, n := range strings.Fields(names) {
 			m[n] = use
 		}

@@ -62,14 +62,15 @@ func (e *Engine) guard(m map[string]gms.Function) {
 			continue
 		}
 		name := f.FunctionName()
-		m[name] = gms.FunctionN{Name: name, Fn: func(ctx *gms.Context, args ...gms.Expression) (gms.Expression, error) {
+		build := func(ctx *gms.Context, args ...gms.Expression) (gms.Expression, error) {
 			inner, err := f.NewInstance(ctx, args)
 			if err != nil {
 				return nil, err
 			}
 			return &guarded{name: name, inner: inner, args: inner.Children(), bound: bound,
 				limit: int64(e.opts.MaxStringBytes)}, nil
-		}}
+		}
+		m[name] = gms.FunctionN{Name: name, Fn: build}
 	}
 }
 
@@ -120,7 +121,9 @@ func (g *guarded) CollationCoercibility(ctx *gms.Context) (gms.CollationID, byte
 func (g *guarded) Children() []gms.Expression { return g.args }
 
 // WithChildren implements gms.Expression.
-func (g *guarded) WithChildren(ctx *gms.Context, children ...gms.Expression) (gms.Expression, error) {
+func (g *guarded) WithChildren(
+	ctx *gms.Context, children ...gms.Expression,
+) (gms.Expression, error) {
 	inner, err := g.inner.WithChildren(ctx, children...)
 	if err != nil {
 		return nil, err

@@ -236,7 +236,8 @@ func (g *gate) selectExpr(e ast.SelectExpr, sc *scope) error {
 // name that the library knows the table by.
 func (g *gate) column(c *ast.ColName, sc *scope) error {
 	name := c.Name.Lowered()
-	if c.StoredProcVal != nil || strings.HasPrefix(name, "@") || strings.HasPrefix(c.Qualifier.Name.String(), "@") {
+	if c.StoredProcVal != nil || strings.HasPrefix(name, "@") ||
+		strings.HasPrefix(c.Qualifier.Name.String(), "@") {
 		return refuse("variables are not offered")
 	}
 	q := c.Qualifier
@@ -244,6 +245,9 @@ func (g *gate) column(c *ast.ColName, sc *scope) error {
 	case !q.DbQualifier.IsEmpty():
 		return g.qualified(c, sc)
 	case !q.Name.IsEmpty():
+		if !sc.reads(strings.ToLower(q.Name.String())) {
+			return fault.New(fault.TableNotFound, "the statement reads no table called %s", q.Name.String())
+		}
 		return nil
 	}
 	if _, _, isVariable := gms.SystemVariables.GetGlobal(name); isVariable && !sc.knows(name) {
@@ -269,6 +273,20 @@ func (g *gate) qualified(c *ast.ColName, sc *scope) error {
 	}
 	return fault.New(fault.ColumnNotFound, "column %s.%s.%s: the statement reads no table %[1]s.%[2]s",
 		ns, table, c.Name.String())
+}
+
+// reads reports whether a table is called name in s or around it. The scope
+// of a union has no tables; the library knows their columns.
+func (s *scope) reads(name string) bool {
+	any := false
+	for ; s != nil; s = s.outer {
+		for _, src := range s.sources {
+			if any = true; src.name == name {
+				return true
+			}
+		}
+	}
+	return !any
 }
 
 // knows reports whether name may be a column in s or around it.

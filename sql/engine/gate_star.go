@@ -163,7 +163,8 @@ func (s *source) columns(except map[string]bool) ast.SelectExprs {
 	out := make(ast.SelectExprs, 0, len(def.Columns))
 	for i := range def.Columns {
 		if name := def.Columns[i].Name; !except[name] {
-			out = append(out, &ast.AliasedExpr{Expr: &ast.ColName{Name: ast.NewColIdent(name), Qualifier: q}})
+			c := &ast.ColName{Name: ast.NewColIdent(name), Qualifier: q}
+			out = append(out, &ast.AliasedExpr{Expr: c})
 		}
 	}
 	return out

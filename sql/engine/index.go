@@ -92,7 +92,9 @@ func (r *relation) span(rg gms.MySQLRange) (s span, empty bool, err error) {
 	return span{lo: prefix, hi: row.PrefixEnd(prefix)}, false, nil
 }
 
-func bounds(prefix []byte, lo value.Value, loIncl, loOK bool, hi value.Value, hiIncl, hiOK bool) span {
+func bounds(
+	prefix []byte, lo value.Value, loIncl, loOK bool, hi value.Value, hiIncl, hiOK bool,
+) span {
 	s := span{lo: prefix, hi: row.PrefixEnd(prefix)}
 	if len(prefix) == 0 {
 		s.hi = nil
@@ -133,7 +135,8 @@ func bound(k value.Kind, cut gms.MySQLRangeCut) (v value.Value, above, ok bool) 
 	if t, is := raw.(time.Time); is && t.Nanosecond()%1000 != 0 {
 		return v, false, false
 	}
-	if k == value.UUID && (v.Kind() != value.Text || len(v.Str()) != uuidLength || strings.ToLower(v.Str()) != v.Str()) {
+	if s := v.Str(); k == value.UUID &&
+		(v.Kind() != value.Text || len(s) != uuidLength || strings.ToLower(s) != s) {
 		return v, false, false
 	}
 	if v, err = value.Convert(k, v); err != nil {

@@ -172,7 +172,9 @@ func (c *compiler) canonical() string {
 
 // bind plans `SELECT list FROM the table` up to the point where names and
 // types are known.
-func (c *compiler) bind(ctx context.Context, list ast.SelectExprs, where *ast.Where) (gms.Node, gms.Schema, error) {
+func (c *compiler) bind(
+	ctx context.Context, list ast.SelectExprs, where *ast.Where,
+) (gms.Node, gms.Schema, error) {
 	g, release, err := c.run.engine.acquire(ctx, c.run)
 	if err != nil {
 		return nil, nil, err

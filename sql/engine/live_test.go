@@ -12,6 +12,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/engine"
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
 )
 
@@ -250,4 +251,82 @@ func TestCompileLive_ServesSeveralReadersAtOnce(t *testing.T) {
 	if _, err := q.Match(row[:2]); !fault.Is(err, fault.Internal) {
 		t.Errorf("a row that is too short: %v", err)
 	}
+}
+
+// TestRun_DirectAgreesWithPlanned runs random SELECTs of two users with and
+// without the library's planner.
+func TestRun_DirectAgreesWithPlanned(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	p := predicates{rand.New(rand.NewPCG(seed, 3))}
+	w := newWorld(t)
+	w.fill(12)
+	w.run("DELETE FROM messages WHERE id = 4")
+	bob := w.as("bob")
+	bob.seq = w.seq
+	bob.run("INSERT INTO messages VALUES (1, 4, 'bob', 'x'), (2, 5, 'bob', NULL), (7, 1, NULL, 'x')")
+	all := engine.New(engine.Options{PlanAll: true})
+	for range 1500 {
+		sql := "SELECT " + p.pick("*", "id", "m.body, id AS n", "_seq, id", "m.*, _deleted", "ID, Body") + " FROM messages m"
+		var conds []string
+		for range p.r.IntN(4) {
+			conds = append(conds, p.key())
+		}
+		if len(conds) > 0 {
+			sql += " WHERE " + strings.Join(conds, " AND ")
+		}
+		sql += p.pick("", " ORDER BY id", " ORDER BY id DESC", " ORDER BY conversation_id, id",
+			" ORDER BY conversation_id DESC", " ORDER BY m.conversation_id DESC, m.id DESC", " ORDER BY id, conversation_id")
+		sql += p.pick("", "", " LIMIT 3", " LIMIT 2 OFFSET 1", " LIMIT 0")
+		for _, u := range []*world{w, bob} {
+			planned := *u
+			planned.engine = all
+			a, errA := u.try(sql)
+			b, errB := planned.try(sql)
+			if fault.CodeOf(errA) != fault.CodeOf(errB) {
+				t.Fatalf("%s: direct %v, planned %v", sql, errA, errB)
+			}
+			if errA != nil {
+				continue
+			}
+			tied := strings.Contains(sql, "ORDER BY id") && !strings.Contains(sql, "ORDER BY id, c")
+			if tied || strings.HasSuffix(sql, "conversation_id DESC") || strings.Contains(sql, "conversation_id DESC L") {
+				sortRows(a.rows)
+				sortRows(b.rows)
+				if strings.Contains(sql, "LIMIT") {
+					a.rows, b.rows = a.rows[:0], b.rows[:0] // which of equals come first is open
+				}
+			}
+			if show(a.rows) != show(b.rows) || fmt.Sprint(a.Columns) != fmt.Sprint(b.Columns) {
+				t.Fatalf("%s\n direct %s %v\nplanned %s %v", sql, show(a.rows), a.Columns, show(b.rows), b.Columns)
+			}
+		}
+	}
+}
+
+func sortRows(rows [][]value.Value) {
+	slices.SortFunc(rows, func(a, b []value.Value) int {
+		return strings.Compare(show([][]value.Value{a}), show([][]value.Value{b}))
+	})
+}
+
+// key is a random condition that is mostly about the key of messages.
+func (p predicates) key() string {
+	c := p.pick("conversation_id", "id", "m.id", "m.conversation_id")
+	v := p.pick("1", "2", "3", "7", "-1", "2.5", "'2'", "NULL", "id", "99999999999999999999", "1e0", "true")
+	switch p.r.IntN(9) {
+	case 0:
+		return c + " BETWEEN " + v + " AND " + p.pick("3", "5", "10", "0")
+	case 1:
+		return c + " IN (1, " + v + ", 3)"
+	case 2:
+		return v + " " + p.op() + " " + c
+	case 3:
+		return p.pick("author = 'u1'", "body LIKE '%1%'", "author <> 'bob'", "body >= 'text 3'", "author IN ('u0', 'bob')")
+	case 4:
+		return p.pick("_deleted = false", "_deleted = true", "_seq > 0", "(id > 2 OR id = 1)", "NOT (id = 3)", "id + 1 = 4")
+	case 5, 6:
+		return "conversation_id = " + p.pick("1", "2", "7")
+	}
+	return c + " " + p.op() + " " + v
 }

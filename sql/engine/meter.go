@@ -47,7 +47,8 @@ func (m *meter) Build(ctx *gms.Context, n gms.Node, r gms.Row) (gms.RowIter, err
 		if small(n.Limit) {
 			return nil, nil
 		}
-	case *plan.Sort, *plan.Window, *plan.HashLookup, *plan.CachedResults, *plan.RangeHeap, *plan.JoinNode:
+	case *plan.Sort, *plan.Window, *plan.HashLookup, *plan.CachedResults, *plan.RangeHeap,
+		*plan.JoinNode:
 	default:
 		return nil, nil
 	}
@@ -128,7 +129,9 @@ func keeps(n gms.Node, _ int) bool {
 }
 
 // around builds n as usual with a meter above it.
-func (ms *meters) around(ctx *gms.Context, b *rowexec.BaseBuilder, n gms.Node, r gms.Row) (gms.RowIter, error) {
+func (ms *meters) around(
+	ctx *gms.Context, b *rowexec.BaseBuilder, n gms.Node, r gms.Row,
+) (gms.RowIter, error) {
 	ms.mu.Lock()
 	if ms.passed == n {
 		ms.passed = nil
@@ -161,7 +164,9 @@ func (n *meteredNode) WithChildren(ctx *gms.Context, children ...gms.Node) (gms.
 
 // BuildRowIter implements gms.ExecBuilderNode. An iterator made again replaces
 // the one before, whose rows are gone.
-func (n *meteredNode) BuildRowIter(ctx *gms.Context, b gms.NodeExecBuilder, r gms.Row) (gms.RowIter, error) {
+func (n *meteredNode) BuildRowIter(
+	ctx *gms.Context, b gms.NodeExecBuilder, r gms.Row,
+) (gms.RowIter, error) {
 	it, err := b.Build(ctx, n.Node, r)
 	if err != nil {
 		return nil, err

@@ -63,7 +63,8 @@ func (s *source) orderBy(names []string, direction string) ast.OrderBy {
 	q := ast.TableName{Name: ast.NewTableIdent(s.name)}
 	out := make(ast.OrderBy, len(names))
 	for i, n := range names {
-		out[i] = &ast.Order{Expr: &ast.ColName{Name: ast.NewColIdent(n), Qualifier: q}, Direction: direction}
+		c := &ast.ColName{Name: ast.NewColIdent(n), Qualifier: q}
+		out[i] = &ast.Order{Expr: c, Direction: direction}
 	}
 	return out
 }

@@ -14,7 +14,8 @@ var castTypes = map[string]string{
 	"float": "DOUBLE", "float4": "FLOAT", "float8": "DOUBLE", "double": "DOUBLE", "real": "DOUBLE",
 	"numeric": "DECIMAL(65, 10)", "decimal": "DECIMAL(65, 10)",
 	"date": "DATE", "time": "TIME(6)", "timestamp": "DATETIME(6)", "datetime": "DATETIME(6)",
-	"timestamptz": "DATETIME(6)", "json": "JSON", "jsonb": "JSON", "bytes": "BINARY", "bytea": "BINARY",
+	"timestamptz": "DATETIME(6)", "json": "JSON", "jsonb": "JSON",
+	"bytes": "BINARY", "bytea": "BINARY",
 }
 
 // operator handles `::`, which the parser does not know, and refuses names of

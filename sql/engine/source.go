@@ -39,7 +39,8 @@ func (t *target) open() error {
 	name := t.def.Partition(t.def.Shard(t.owner, db.Shards()))
 	p, ok := db.Partition(name)
 	if !ok {
-		return fault.New(fault.Corruption, "the partition %s of table %s is missing", name, t.def.FullName())
+		return fault.New(fault.Corruption,
+			"the partition %s of table %s is missing", name, t.def.FullName())
 	}
 	t.store = table.Table{Part: p}
 	return nil
@@ -209,7 +210,8 @@ func (c *cursor) nextSystem(ctx context.Context, dst []value.Value) (bool, error
 	r, c.system = c.system[0], c.system[1:]
 	n := len(c.t.def.Columns)
 	if len(r) != n {
-		return false, fault.New(fault.Internal, "system table %s gave %d values, not %d", c.t.def.Name, len(r), n)
+		return false, fault.New(fault.Internal,
+			"system table %s gave %d values, not %d", c.t.def.Name, len(r), n)
 	}
 	c.t.run.rowsRead.Add(1)
 	copy(dst, r)

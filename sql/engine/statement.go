@@ -23,6 +23,9 @@ func (run *execution) statement(ctx context.Context, stmt ast.Statement) (*Resul
 		if err := g.query(s, nil); err != nil {
 			return nil, err
 		}
+		if d := run.direct(g.top); d != nil {
+			return &Result{Columns: d.columns, Rows: d, RowsRead: run.rowsRead.Load}, nil
+		}
 		rows, err := run.query(ctx, s, g.top)
 		if err != nil {
 			return nil, err
@@ -117,7 +120,8 @@ func (r *rows) Next(ctx context.Context) (vals []value.Value, err error) {
 		return nil, err
 	}
 	if len(row) != len(r.buf) {
-		return nil, fault.New(fault.Internal, "a row of %d values in a result of %d", len(row), len(r.buf))
+		return nil, fault.New(fault.Internal,
+			"a row of %d values in a result of %d", len(row), len(r.buf))
 	}
 	for i, x := range row {
 		if r.raw {

@@ -159,7 +159,8 @@ func (r *relation) WithProjections(_ *gms.Context, names []string) (gms.Table, e
 	for _, n := range names {
 		i := r.schema.IndexOfColName(n)
 		if i < 0 {
-			return nil, fault.New(fault.ColumnNotFound, "column %s does not exist in %s", n, r.target.def.FullName())
+			return nil, fault.New(fault.ColumnNotFound,
+				"column %s does not exist in %s", n, r.target.def.FullName())
 		}
 		c.columns = append(c.columns, i)
 	}

@@ -163,7 +163,8 @@ func wideScalar(x any) (value.Value, error) {
 	case types.Timespan:
 		return value.NewInt(value.Time, int64(x)), nil
 	}
-	return value.Value{}, fault.New(fault.Unsupported, "a value of type %T has no place in a result", x)
+	return value.Value{}, fault.New(fault.Unsupported,
+		"a value of type %T has no place in a result", x)
 }
 
 // assign returns v as column c takes it: of its kind, within its length and

@@ -45,7 +45,8 @@ func (w *writer) result() *Result {
 // writable returns the position of a column that a statement assigns to.
 func (w *writer) writable(name string) (int, error) {
 	if system.IsColumn(name) {
-		return 0, fault.New(fault.InvalidSQL, "column %s is kept by the system and can't be written", name)
+		return 0, fault.New(fault.InvalidSQL,
+			"column %s is kept by the system and can't be written", name)
 	}
 	i := w.def().Column(name)
 	if i < 0 {
@@ -128,7 +129,8 @@ func (w *writer) load(pk []byte) (*stored, error) {
 		return nil, err
 	}
 	if !found || rec.Deleted {
-		return nil, fault.New(fault.Corruption, "a row of %s was found and can't be read", w.def().FullName())
+		return nil, fault.New(fault.Corruption,
+			"a row of %s was found and can't be read", w.def().FullName())
 	}
 	s := &stored{pk: pk, seq: rec.Seq, vals: make([]value.Value, w.target.width())}
 	return s, w.read.decode(rec, s.vals)
@@ -140,7 +142,8 @@ func (w *writer) fallback(i int) (value.Value, error) {
 	d := c.Default
 	switch {
 	case d == nil && (c.NotNull || w.def().IsKey(i)):
-		return value.Value{}, fault.New(fault.NotNullViolation, "column %s has no default and must be given", c.Name)
+		return value.Value{}, fault.New(fault.NotNullViolation,
+			"column %s has no default and must be given", c.Name)
 	case d == nil || d.Null:
 		return w.assign(i, value.NullValue)
 	case d.Func != "":

@@ -113,7 +113,8 @@ func (w *writer) insertValues(ctx context.Context, g *gate, columns []int, list 
 			continue // VALUES (): all defaults
 		}
 		if len(tuple) != len(columns) {
-			return fault.New(fault.InvalidSQL, "row %d has %d values for %d columns", n+1, len(tuple), len(columns))
+			return fault.New(fault.InvalidSQL,
+				"row %d has %d values for %d columns", n+1, len(tuple), len(columns))
 		}
 		for _, e := range tuple {
 			if _, _, ok := w.run.constant(e); !ok {
@@ -148,7 +149,9 @@ func (w *writer) insertValues(ctx context.Context, g *gate, columns []int, list 
 const computeChunk = 256
 
 // compute returns the values of expressions that read no table of their own.
-func (run *execution) compute(ctx context.Context, g *gate, list []ast.Expr) ([]value.Value, error) {
+func (run *execution) compute(
+	ctx context.Context, g *gate, list []ast.Expr,
+) ([]value.Value, error) {
 	out := make([]value.Value, 0, len(list))
 	for len(list) > 0 {
 		n := min(len(list), computeChunk)
@@ -160,7 +163,7 @@ func (run *execution) compute(ctx context.Context, g *gate, list []ast.Expr) ([]
 		if err := g.query(s, nil); err != nil {
 			return nil, err
 		}
-		err := run.each(ctx, s, func(vals []value.Value) error {
+		err := run.each(ctx, s, nil, func(vals []value.Value) error {
 			out = append(out, vals...)
 			return nil
 		})
@@ -173,13 +176,21 @@ func (run *execution) compute(ctx context.Context, g *gate, list []ast.Expr) ([]
 
 // each runs a query that has passed the gate and calls f with its rows, whose
 // slice is reused.
-func (run *execution) each(ctx context.Context, s ast.SelectStatement, f func([]value.Value) error) error {
-	r, err := run.query(ctx, s, nil)
-	if err != nil {
-		return err
+func (run *execution) each(
+	ctx context.Context, s ast.SelectStatement, top *selection, f func([]value.Value) error,
+) error {
+	var r Rows
+	if d := run.direct(top); d != nil {
+		r = d
+	} else {
+		planned, err := run.query(ctx, s, nil)
+		if err != nil {
+			return err
+		}
+		planned.raw = true
+		r = planned
 	}
 	defer r.Close()
-	r.raw = true
 	for {
 		vals, err := r.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -205,7 +216,7 @@ func (w *writer) insertQuery(
 		return refuse("WITH stands before the SELECT: INSERT INTO t WITH x AS (...) SELECT ...")
 	}
 	var read [][]value.Value
-	err := w.run.each(ctx, s, func(vals []value.Value) error {
+	err := w.run.each(ctx, s, g.top, func(vals []value.Value) error {
 		if len(vals) != len(columns) {
 			return fault.New(fault.InvalidSQL, "the query has %d columns for %d", len(vals), len(columns))
 		}

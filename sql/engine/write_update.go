@@ -47,7 +47,8 @@ func (run *execution) update(ctx context.Context, s *ast.Update) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	find := &ast.Select{From: s.TableExprs, Where: s.Where, OrderBy: s.OrderBy, Limit: s.Limit, With: s.With}
+	find := &ast.Select{From: s.TableExprs, With: s.With,
+		Where: s.Where, OrderBy: s.OrderBy, Limit: s.Limit}
 	w.selectKey(find)
 	sets, err := w.assignments(find, s.Exprs)
 	if err != nil {
@@ -93,7 +94,8 @@ func (run *execution) delete(ctx context.Context, s *ast.Delete) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	find := &ast.Select{From: s.TableExprs, Where: s.Where, OrderBy: s.OrderBy, Limit: s.Limit, With: s.With}
+	find := &ast.Select{From: s.TableExprs, With: s.With,
+		Where: s.Where, OrderBy: s.OrderBy, Limit: s.Limit}
 	w.selectKey(find)
 	err = w.find(ctx, find, func(old *stored, _ []value.Value) error { return w.remove(old) })
 	if err != nil {
@@ -128,7 +130,7 @@ func (w *writer) find(
 		return err
 	}
 	var found [][]value.Value
-	err := w.run.each(ctx, s, func(vals []value.Value) error {
+	err := w.run.each(ctx, s, g.top, func(vals []value.Value) error {
 		found = append(found, append([]value.Value(nil), vals...))
 		return w.run.charge(sizeOf(vals))
 	})
@@ -195,7 +197,9 @@ func (w *writer) assignments(find *ast.Select, list ast.AssignmentExprs) ([]assi
 }
 
 // changed returns a row's values after the assignments.
-func (w *writer) changed(old *stored, sets []assignment, vals []value.Value) ([]value.Value, error) {
+func (w *writer) changed(
+	old *stored, sets []assignment, vals []value.Value,
+) ([]value.Value, error) {
 	next := append([]value.Value(nil), old.vals[:len(w.def().Columns)]...)
 	for _, a := range sets {
 		v := a.constant

@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"strings"
+
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/system"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+)
+
+// resolve finds the table that n names and checks the caller's rights to it.
+func (run *execution) resolve(n ast.TableName, write bool) (*source, error) {
+	env := run.env
+	ns, owner, named, err := splitOwned(strings.ToLower(n.DbQualifier.String()))
+	if err != nil {
+		return nil, err
+	}
+	if ns == "" {
+		ns = string(env.Namespace)
+	}
+	if ns == "" {
+		return nil, fault.New(fault.NamespaceNotFound,
+			"table %s has no namespace; write namespace.%[1]s or use USE", n.Name.String())
+	}
+	def, err := env.Catalog.Table(ident.NamespaceID(ns), strings.ToLower(n.Name.String()))
+	if err != nil {
+		return nil, err
+	}
+	t := &target{run: run, def: def}
+	switch {
+	case def.Kind != ddl.UserTable && named:
+		return nil, fault.New(fault.InvalidSQL, "table %s is not per user; write %[1]s", def.FullName())
+	case def.Kind != ddl.UserTable:
+	case named:
+		t.owner = owner
+	default:
+		if t.owner, err = env.owner(); err != nil {
+			return nil, err
+		}
+	}
+	if err := env.Rights.CheckTable(def, t.owner, write); err != nil {
+		return nil, err
+	}
+	if write && def.Kind == ddl.SystemTable {
+		return nil, fault.New(fault.PermissionDenied, "system tables are read-only")
+	}
+	if err := t.open(); err != nil {
+		return nil, err
+	}
+	return &source{ns: def.Namespace, target: t, db: ownedName(ns, t.owner)}, nil
+}
+
+// deletedMark ends the database name of targets that show deleted rows.
+const deletedMark = "!"
+
+// showDeleted makes deleted rows visible in the tables of sc whose _deleted
+// the WHERE names.
+func showDeleted(sc *scope, w *ast.Where) {
+	if w == nil {
+		return
+	}
+	named := map[string]bool{}
+	depth := func(n ast.SQLNode) (bool, error) {
+		if c, ok := n.(*ast.ColName); ok && c.Name.EqualString(system.ColDeleted) {
+			named[strings.ToLower(c.Qualifier.Name.String())] = true
+		}
+		_, sub := n.(*ast.Subquery)
+		return !sub, nil
+	}
+	_ = ast.Walk(depth, w.Expr) // depth returns no error
+	for _, s := range sc.sources {
+		if s.target != nil && (named[""] || named[s.name]) {
+			s.reveal()
+		}
+	}
+}
+
+// publish gives the target to the library under a name of its own, and writes
+// that name into the library's tree.
+func (s *source) publish() {
+	name := string(s.target.def.Name)
+	s.target.run.tables[tableKey{s.db, name}] = s.target
+	if s.place != nil {
+		s.place.Expr = ast.TableName{Name: ast.NewTableIdent(name), DbQualifier: ast.NewTableIdent(s.db)}
+	}
+}
+
+// reveal makes deleted rows visible.
+func (s *source) reveal() {
+	t := *s.target
+	t.deleted = true
+	s.target, s.db = &t, s.db+deletedMark
+	s.publish()
+}
