@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -67,6 +68,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if opts.Serving != nil {
 		opts.Serving(listener.Addr())
 	}
+	debug.FreeOSMemory() // hashing root's password took 19 MiB that an idle server would keep
 	s.sizes.Go(func() { s.logSize(life, opts.Config.Logging.SizeInterval) })
 	select {
 	case <-ctx.Done():

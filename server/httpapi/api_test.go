@@ -364,7 +364,7 @@ func TestAPI_MethodsAndTypes(t *testing.T) {
 		{"GET", "/nothing", "", 404},
 		{"GET", "/v1/api/sql/more", "", 404},
 		{"POST", wire.PathSQL, "text/plain", 415},
-		{"POST", wire.PathSQL, "application/x-www-form-urlencoded", 415},
+		{"POST", wire.PathSQL, "application/x-www-form-urlencoded", 200},
 		{"POST", wire.PathSQL, "application/json; charset=utf-8", 200},
 		{"POST", wire.PathLogin, "text/plain", 415},
 	} {
