@@ -1,0 +1,33 @@
+// Package predicate holds WHERE and projections compiled once into closures.
+// It knows no parser and no engine: package engine builds a Query from SQL,
+// package live runs it for each change.
+package predicate
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+)
+
+// Column describes a column of a result.
+type Column struct {
+	Name    string
+	Kind    value.Kind
+	Key     bool // part of the primary key of the one table that is read
+	NotNull bool
+}
+
+// Query is a live query: a filter and a projection over one table. Rows handed
+// to its functions hold the values of Table.Columns in order, followed by
+// _seq, _updated and _deleted. It is immutable and safe for concurrent use;
+// its functions turn a panic of what they call into fault.Internal.
+type Query struct {
+	// Text is the normalised statement; two queries of equal Text, table and
+	// schema version give equal results.
+	Text    string
+	Table   *ddl.Table
+	Columns []Column // of the projected row, in order
+	// Match reports whether a row belongs to the result. Never nil.
+	Match func(row []value.Value) (bool, error)
+	// Project appends the projected values of a row to dst.
+	Project func(dst, row []value.Value) ([]value.Value, error)
+}
