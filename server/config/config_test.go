@@ -132,7 +132,7 @@ func TestLoad_Refuses(t *testing.T) {
 		{"an access token that outlives its refresh token", "",
 			[]string{"KALAMDB_AUTH_ACCESS_TTL=3h", "KALAMDB_AUTH_REFRESH_TTL=2h"},
 			[]string{"access_ttl"}},
-		{"a short secret", "", []string{"KALAMDB_AUTH_JWT_SECRET=s3cr3t"}, []string{"32 bytes"}},
+		{"a short secret", "", []string{"KALAMDB_AUTH_JWT_SECRET=s3cr3t"}, []string{"16 bytes"}},
 		{"statements that fit no body", "",
 			[]string{"KALAMDB_LIMITS_BODY_SIZE=1KiB"}, []string{"body_size"}},
 		{"an origin with a path", "[auth]\nallowed_origins = ['https://a.example/']\n", nil,

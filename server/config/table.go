@@ -120,7 +120,7 @@ var table = []Setting{
 			"to root_password in the data folder.",
 		field: func(c *Config) any { return &c.Auth.RootPassword }},
 	{Section: "auth", Key: "jwt_secret", Secret: true,
-		Doc: "Secret that signs tokens, 32 bytes or more. Empty: generated once and kept " +
+		Doc: "Secret that signs tokens, 16 bytes or more, better 32. Empty: generated once and kept " +
 			"in the data folder.",
 		field: func(c *Config) any { return &c.Auth.JWTSecret }},
 	{Section: "auth", Key: "access_ttl", Default: "1h", Min: second,

@@ -8,8 +8,8 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 )
 
-// minSecretBytes is what HS256 needs to be as strong as its hash.
-const minSecretBytes = 32
+// minSecretBytes is the least that core/auth takes as a key.
+const minSecretBytes = 16
 
 // validate checks relations between settings; single ones are checked as they
 // are read.
@@ -23,7 +23,7 @@ func (l *Loaded) validate(in Input) error {
 		{c.Storage.Durability == DurabilityInterval && c.Storage.SyncInterval <= 0,
 			"storage.durability is interval and storage.sync_interval is not above 0; set both"},
 		{c.Auth.JWTSecret != "" && len(c.Auth.JWTSecret) < minSecretBytes,
-			"auth.jwt_secret is shorter than 32 bytes; use a longer one, or none to have one made"},
+			"auth.jwt_secret is shorter than 16 bytes; use 32 random ones, or none to have it made"},
 		{c.Auth.AccessTTL > c.Auth.RefreshTTL,
 			"auth.access_ttl is longer than auth.refresh_ttl; a refresh token must live longer"},
 		{c.Limits.SQLSize > c.Limits.BodySize,
