@@ -58,7 +58,8 @@ func (h *hasher) Hash(ctx context.Context, password string) (string, error) {
 	if _, err := rand.Read(salt); err != nil {
 		return "", fmt.Errorf("make a salt: %w", err)
 	}
-	key := argon2.IDKey([]byte(password), salt, argonPasses, argonMemoryKiB, argonThreads, argonKeyBytes)
+	key := argon2.IDKey([]byte(password), salt, argonPasses, argonMemoryKiB, argonThreads,
+		argonKeyBytes)
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
 		argonMemoryKiB, argonPasses, argonThreads, b64.EncodeToString(salt), b64.EncodeToString(key)), nil

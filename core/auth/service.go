@@ -228,7 +228,9 @@ func (s *Service) Target(id ident.UserID) (access.Target, error) {
 
 // ActAs returns the identity with an acting user, if the caller may act for
 // them.
-func (s *Service) ActAs(_ context.Context, id session.Identity, user string) (session.Identity, error) {
+func (s *Service) ActAs(_ context.Context, id session.Identity, user string) (
+	session.Identity, error,
+) {
 	target, err := ident.ParseUserID(user)
 	if err != nil {
 		return session.Identity{}, err

@@ -145,7 +145,9 @@ func (k *Kept) Delete(name string, seq clock.Seq) writeset.Write {
 }
 
 // TableKey returns the key of a table's document.
-func TableKey(ns ident.NamespaceID, t ident.TableName) string { return string(ns) + "." + string(t) }
+func TableKey(ns ident.NamespaceID, t ident.TableName) string {
+	return string(ns) + "." + string(t)
+}
 
 const nextTable = "next_table_id"
 
