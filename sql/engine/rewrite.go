@@ -108,6 +108,11 @@ func (r *rewriter) token(i int) (int, error) {
 		if len(r.frames) > 1 {
 			r.frames = r.frames[:len(r.frames)-1]
 		}
+	case dialect.String:
+		if r.out[i] == "''" && i > 0 &&
+			(r.tokens[i-1].Kind == dialect.Comma || r.wordAt(i-1, "SELECT", "DISTINCT", "ALL")) {
+			r.out[i] = "('')" // the parser panics when it names a result column after ''
+		}
 	case dialect.Comma:
 		r.top().expect = r.top().from
 	case dialect.Operator:

@@ -206,6 +206,7 @@ func TestRun_AnswersUsualQueries(t *testing.T) {
 		{"SELECT JSON_EXTRACT('{\"a\": [1, 2]}', '$.a[1]')", "2"},
 		{"SELECT * FROM JSON_TABLE('[1,2]', '$[*]' COLUMNS (n INT PATH '$')) t", "1; 2"},
 		{"SELECT NOW(6), CURRENT_DATE(), UTC_TIMESTAMP(6)", "2026-03-04T05:06:07.123456Z|2026-03-04|2026-03-04T05:06:07.123456Z"},
+		{"SELECT'', '' AS x, CONCAT('a', ''), '' LIKE ''", "||a|true"},
 		{"SELECT CURRENT_USER_ID(), CURRENT_ROLE(), CURRENT_NAMESPACE()", "alice|user|chat"},
 		{"SELECT LENGTH(ULID()), LENGTH(UUID_V7()), SNOWFLAKE_ID() > 0", "26|36|true"},
 	} {

@@ -1,0 +1,310 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/predicate"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// direct runs the simplest SELECTs without the library's planner: columns of
+// one table, a conjunction of plain comparisons, the order of the key, a
+// LIMIT. These are most of what is asked, and planning is most of their cost.
+// A SELECT that does not fit is left to the library; both give the same
+// answer.
+type direct struct {
+	run     *execution
+	columns []predicate.Column
+	picks   []int // positions of the result's columns in a row
+	filter  []term
+	cursor  *cursor
+	skip    int64
+	left    int64 // rows still to give; -1 for all
+	vals    []value.Value
+	buf     []value.Value
+}
+
+var _ Rows = (*direct)(nil)
+
+// direct returns nil when the SELECT does not fit.
+func (run *execution) direct(top *selection) *direct {
+	if top == nil || run.engine.opts.PlanAll {
+		return nil
+	}
+	s, sc := top.stmt, top.sc
+	if len(sc.sources) != 1 || sc.sources[0].target == nil || s.With != nil || len(s.GroupBy) > 0 ||
+		s.Having != nil || s.QueryOpts.Distinct || len(s.Window) > 0 {
+		return nil
+	}
+	src := sc.sources[0]
+	if src.target.def.Kind == ddl.SystemTable {
+		return nil
+	}
+	d := &direct{run: run, left: -1, vals: make([]value.Value, src.target.width())}
+	c := &compiler{run: run, stmt: s, src: src, top: top, closed: true}
+	reverse, ok := src.keyOrder(s.OrderBy, sc)
+	if !ok || !d.project(c) || !d.limit(s.Limit) {
+		return nil
+	}
+	var b bounded
+	if s.Where != nil && !d.where(c, s.Where.Expr, &b) {
+		return nil
+	}
+	sp, empty := b.span(src.target.def)
+	spans := []span{sp}
+	if empty {
+		spans = nil
+	}
+	d.cursor = src.target.scan(spans, reverse)
+	d.buf = make([]value.Value, len(d.picks))
+	return d
+}
+
+// project takes a list of plain columns.
+func (d *direct) project(c *compiler) bool {
+	for _, e := range c.stmt.SelectExprs {
+		a, ok := e.(*ast.AliasedExpr)
+		if !ok {
+			return false
+		}
+		col, ok := a.Expr.(*ast.ColName)
+		if !ok {
+			return false
+		}
+		t, ok := c.column(col)
+		if !ok {
+			return false
+		}
+		out := predicate.Column{Name: col.Name.String(), Kind: t.kind, NotNull: true}
+		if !a.As.IsEmpty() {
+			out.Name = a.As.String()
+		}
+		i := c.position(col.Name.Lowered())
+		if def := c.src.target.def; i < len(def.Columns) {
+			out.Key = def.IsKey(i)
+			out.NotNull = out.Key || def.Columns[i].NotNull
+		}
+		d.columns, d.picks = append(d.columns, out), append(d.picks, i)
+	}
+	return true
+}
+
+// limit takes literal numbers, which the gate has made of parameters.
+func (d *direct) limit(l *ast.Limit) bool {
+	if l == nil {
+		return true
+	}
+	for to, e := range map[*int64]ast.Expr{&d.skip: l.Offset, &d.left: l.Rowcount} {
+		if e == nil {
+			continue
+		}
+		v, ok := e.(*ast.SQLVal)
+		if !ok || v.Type != ast.IntVal {
+			return false
+		}
+		n, err := strconv.ParseInt(string(v.Val), 10, 64)
+		if err != nil {
+			return false
+		}
+		*to = n
+	}
+	return true
+}
+
+// keyOrder reports whether an ORDER BY is the beginning of the key in one
+// direction, and which.
+func (s *source) keyOrder(o ast.OrderBy, sc *scope) (reverse, ok bool) {
+	if len(o) > len(s.target.def.PrimaryKey) {
+		return false, false
+	}
+	for i, x := range o {
+		name, ok := s.columnName(x.Expr)
+		key := s.target.def.Columns[s.target.def.PrimaryKey[i]].Name
+		if !ok || name != key || sc.aliases[name] || x.Direction != o[0].Direction {
+			return false, false
+		}
+	}
+	return len(o) > 0 && strings.EqualFold(o[0].Direction, ast.DescScr), true
+}
+
+// where compiles a conjunction and notes what it says of key columns.
+func (d *direct) where(c *compiler, e ast.Expr, b *bounded) bool {
+	switch e := e.(type) {
+	case *ast.ParenExpr:
+		return d.where(c, e.Expr, b)
+	case *ast.AndExpr:
+		return d.where(c, e.Left, b) && d.where(c, e.Right, b)
+	case *ast.ComparisonExpr:
+		if e.Operator == ast.InStr && c.src.ofKey(e.Left) {
+			return false // the library reads the keys one by one
+		}
+		b.note(c, e.Left, e.Operator, e.Right)
+		if turned, ok := turned[e.Operator]; ok {
+			b.note(c, e.Right, turned, e.Left)
+		}
+	case *ast.RangeCond:
+		if e.Operator == ast.BetweenStr {
+			b.note(c, e.Left, ast.GreaterEqualStr, e.From)
+			b.note(c, e.Left, ast.LessEqualStr, e.To)
+		}
+	default:
+		return false
+	}
+	t, ok, err := c.predicate(context.Background(), e)
+	d.filter = append(d.filter, t)
+	return ok && err == nil
+}
+
+func (s *source) ofKey(e ast.Expr) bool {
+	name, ok := s.columnName(e)
+	return ok && s.target.def.IsKey(s.target.def.Column(name))
+}
+
+// turned are the operators with their sides exchanged.
+var turned = map[string]string{
+	ast.EqualStr:    ast.EqualStr,
+	ast.LessThanStr: ast.GreaterThanStr, ast.GreaterThanStr: ast.LessThanStr,
+	ast.LessEqualStr: ast.GreaterEqualStr, ast.GreaterEqualStr: ast.LessEqualStr,
+}
+
+// limits are what is known of one column.
+type limits struct {
+	lo, hi         value.Value // NULL for none
+	loOver, hiIncl bool
+}
+
+// empty reports whether no value is within the limits.
+func (l *limits) empty() bool {
+	if l.lo.IsNull() || l.hi.IsNull() {
+		return false
+	}
+	d := value.Compare(l.lo, l.hi)
+	return d > 0 || d == 0 && (l.loOver || !l.hiIncl)
+}
+
+// bounded is what a WHERE says of columns, by position.
+type bounded map[int]*limits
+
+// note takes `column op constant`; anything else says nothing.
+func (b *bounded) note(c *compiler, column ast.Expr, op string, constant ast.Expr) {
+	name, ok := c.src.columnName(column)
+	if !ok || !c.src.ofKey(column) {
+		return
+	}
+	t, ok := c.simple(constant)
+	if !ok || !t.constant {
+		return
+	}
+	i := c.src.target.def.Column(name)
+	v, err := value.Convert(c.src.target.def.Columns[i].Type.Kind, t.value)
+	if err != nil || v.IsNull() || !comparable(term{kind: v.Kind()}, t) {
+		return
+	}
+	if *b == nil {
+		*b = make(bounded)
+	}
+	l := (*b)[i]
+	if l == nil {
+		l = &limits{}
+		(*b)[i] = l
+	}
+	if op == ast.EqualStr || op == ast.GreaterEqualStr || op == ast.GreaterThanStr {
+		over := op == ast.GreaterThanStr
+		if d := value.Compare(v, l.lo); l.lo.IsNull() || d > 0 || d == 0 && over {
+			l.lo, l.loOver = v, over
+		}
+	}
+	if op == ast.EqualStr || op == ast.LessEqualStr || op == ast.LessThanStr {
+		incl := op != ast.LessThanStr
+		if d := value.Compare(v, l.hi); l.hi.IsNull() || d < 0 || d == 0 && !incl {
+			l.hi, l.hiIncl = v, incl
+		}
+	}
+}
+
+// span returns the keys within what is known of the leading key columns.
+func (b bounded) span(def *ddl.Table) (s span, empty bool) {
+	for _, l := range b {
+		if l.empty() {
+			return s, true
+		}
+	}
+	var prefix []byte
+	for _, c := range def.PrimaryKey {
+		l := b[c]
+		if l == nil {
+			break
+		}
+		lo, hi := !l.lo.IsNull(), !l.hi.IsNull()
+		if lo && hi && value.Equal(l.lo, l.hi) {
+			prefix = value.AppendKey(prefix, l.lo)
+			continue
+		}
+		return bounds(prefix, l.lo, !l.loOver, lo, l.hi, l.hiIncl, hi), false
+	}
+	if len(prefix) == 0 {
+		return span{}, false
+	}
+	return span{lo: prefix, hi: row.PrefixEnd(slices.Clone(prefix))}, false
+}
+
+// Next implements Rows.
+func (d *direct) Next(ctx context.Context) (vals []value.Value, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			vals, err = nil, d.run.engine.panicked(p)
+		}
+	}()
+	for d.left != 0 {
+		ok, err := d.cursor.next(ctx, d.vals)
+		if err != nil {
+			return nil, d.run.fault(err)
+		}
+		if !ok {
+			break
+		}
+		if ok, err = d.passes(); err != nil {
+			return nil, d.run.fault(err)
+		}
+		if !ok {
+			continue
+		}
+		if d.skip > 0 {
+			d.skip--
+			continue
+		}
+		if d.left > 0 {
+			d.left--
+		}
+		for i, p := range d.picks {
+			d.buf[i] = d.vals[p]
+		}
+		return d.buf, nil
+	}
+	return nil, io.EOF
+}
+
+func (d *direct) passes() (bool, error) {
+	for _, t := range d.filter {
+		v, err := t.eval(d.vals)
+		if err != nil || v.IsNull() || !v.Bool() {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Close implements Rows.
+func (d *direct) Close() error {
+	d.cursor.close()
+	d.left = 0
+	return nil
+}
