@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strconv"
 	"strings"
 
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
@@ -95,6 +96,7 @@ func (g *gate) setOp(s *ast.SetOp, outer *scope) error {
 	if err := g.query(s.Right, outer); err != nil {
 		return err
 	}
+	nameOrdinals(s)
 	own := &scope{outer: outer, aliases: map[string]bool{}}
 	if err := g.orders(s.OrderBy, own); err != nil {
 		return err
@@ -109,6 +111,46 @@ func (g *gate) values(s *ast.ValuesStatement, outer *scope) error {
 		}
 	}
 	return nil
+}
+
+// nameOrdinals replaces the numbers in a union's ORDER BY by names of columns:
+// the library takes the number of a literal column for a constant and leaves
+// the rows as they are.
+func nameOrdinals(s *ast.SetOp) {
+	left := s.Left
+	for {
+		if p, ok := left.(*ast.ParenSelect); ok {
+			left = p.Select
+		} else if u, ok := left.(*ast.SetOp); ok {
+			left = u.Left
+		} else {
+			break
+		}
+	}
+	first, ok := left.(*ast.Select)
+	if !ok {
+		return
+	}
+	for _, o := range s.OrderBy {
+		lit, ok := o.Expr.(*ast.SQLVal)
+		if !ok || lit.Type != ast.IntVal {
+			continue
+		}
+		n, err := strconv.Atoi(string(lit.Val))
+		if err != nil || n < 1 || n > len(first.SelectExprs) {
+			continue
+		}
+		a, ok := first.SelectExprs[n-1].(*ast.AliasedExpr)
+		if !ok {
+			continue
+		}
+		if _, isLiteral := a.Expr.(*ast.SQLVal); isLiteral && a.As.IsEmpty() && a.InputExpression != "" {
+			a.As = ast.NewColIdent(a.InputExpression)
+		}
+		if !a.As.IsEmpty() {
+			o.Expr = &ast.ColName{Name: a.As}
+		}
+	}
 }
 
 func (g *gate) with(w *ast.With, outer *scope) error {
