@@ -69,7 +69,8 @@ func Run(ctx context.Context, opts Options) (err error) {
 		opts.Serving(listener.Addr())
 	}
 	debug.FreeOSMemory() // hashing root's password took 19 MiB that an idle server would keep
-	s.sizes.Go(func() { s.logSize(life, opts.Config.Logging.SizeInterval) })
+	s.watchers.Go(func() { s.logSize(life, opts.Config.Logging.SizeInterval) })
+	s.watchers.Go(func() { releaseWhenIdle(life) })
 	select {
 	case <-ctx.Done():
 	case err = <-served:
@@ -78,7 +79,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 	err = s.stop(life, opts.Force)
 	end()
-	s.sizes.Wait()
+	s.watchers.Wait()
 	return errors.Join(err, s.close(), ignoreClosed(<-served))
 }
 

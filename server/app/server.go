@@ -22,7 +22,7 @@ type server struct {
 	listener net.Listener
 	http     *http.Server
 	api      *httpapi.API
-	sizes    sync.WaitGroup // logSize
+	watchers sync.WaitGroup // logSize and releaseWhenIdle
 
 	requests    context.Context // of all requests and sockets
 	cutRequests context.CancelFunc
