@@ -66,13 +66,14 @@ stddev stddev_pop stddev_samp sum variance var_pop var_samp first last
 dense_rank first_value lag last_value lead ntile percent_rank rank row_number
 curdate current_date current_time current_timestamp curtime localtime localtimestamp now
 unix_timestamp utc_date utc_time utc_timestamp
-rand random_bytes uuid compress uncompress uncompressed_length
+rand random_bytes uuid
 version
 `
 
 // refused are the functions that wait, lock, read files, or tell of the
 // server, and those that nothing needs: a spatial type does not exist.
 const refused = `
+compress uncompress uncompressed_length
 benchmark connection_id current_user database found_rows get_lock gtid_subtract icu_version
 is_free_lock is_used_lock json_schema_valid json_schema_validation_report json_storage_free
 json_storage_size json_table last_insert_id last_insert_uuid load_file master_pos_wait name_const
