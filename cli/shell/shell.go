@@ -124,9 +124,6 @@ func (s *Shell) connect(ctx context.Context, t Target) error {
 	return old.Close()
 }
 
-// errLeave ends Run without an error.
-var errLeave = errors.New("shell: leave")
-
 // Run reads and runs statements until the input ends or the user leaves. It
 // returns the first error of a shell that is not interactive; what went wrong
 // has then been printed.

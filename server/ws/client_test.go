@@ -105,8 +105,12 @@ func (c *client) send(format string, args ...any) {
 // next returns the next frame that is not a ping, which it answers.
 func (c *client) next() (ws.Frame, error) {
 	for {
-		f, err := ws.ReadFrame(c.in)
-		if err != nil || f.Header.OpCode != ws.OpPing {
+		h, err := ws.ReadHeader(c.in)
+		if err != nil {
+			return ws.Frame{}, err
+		}
+		f := ws.Frame{Header: h, Payload: make([]byte, h.Length)}
+		if _, err := io.ReadFull(c.in, f.Payload); err != nil || h.OpCode != ws.OpPing {
 			return f, err
 		}
 		c.frame(ws.NewPongFrame(f.Payload))
