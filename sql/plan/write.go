@@ -1,0 +1,134 @@
+package plan
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/sql/writeset"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// maxWrite bounds the bytes of a statement's writes here. What is larger the
+// engine runs, which counts the memory of each statement.
+const maxWrite = 16 << 20
+
+func (x *execution) insert() (handled bool, err error) {
+	set := new(writeset.Set)
+	vals := make([]value.Value, len(x.def.Columns))
+	width := len(x.position)
+	for at := 0; at < len(x.cells); at += width {
+		if !x.fill(vals, x.cells[at:at+width]) {
+			return false, nil
+		}
+		pk := x.def.KeyOf(vals)
+		if at > 0 && set.Lookup(x.def.ID, x.user, pk) != nil {
+			return false, nil // a duplicate
+		}
+		_, found, err := x.record(pk)
+		if err != nil {
+			return true, err
+		}
+		if found || !x.add(set, row.Insert, pk, vals, 0) {
+			return false, nil
+		}
+		x.result.Affected++
+	}
+	x.result.Rows, x.result.Writes = noRows{}, set
+	return true, nil
+}
+
+// fill makes the values of a row to insert.
+func (x *execution) fill(vals []value.Value, cells []operand) bool {
+	for i, c := range x.position {
+		if !x.set(vals, c, cells[i]) {
+			return false
+		}
+	}
+	for _, c := range x.missing {
+		if !x.set(vals, c, operand{form: formDefault}) {
+			return false
+		}
+	}
+	return true
+}
+
+// set gives a column the value of an operand, as the column stores it.
+func (x *execution) set(vals []value.Value, c int, o operand) bool {
+	var v value.Value
+	ok := true
+	if o.form == formDefault {
+		v, ok = x.fallback(c)
+	} else {
+		v, ok = x.value(o)
+	}
+	if !ok || v.IsNull() && x.def.IsKey(c) {
+		return false
+	}
+	v, err := engine.Assign(&x.def.Columns[c], v)
+	vals[c] = v
+	return err == nil
+}
+
+func (x *execution) fallback(c int) (value.Value, bool) {
+	f := &x.fillers[c]
+	if f.call == "" {
+		return f.constant, !f.none
+	}
+	v, err := x.env.Generate(f.call)
+	return v, err == nil
+}
+
+func (x *execution) update() (handled bool, err error) {
+	return x.change(func(set *writeset.Set, pk []byte, rec row.Record) (bool, error) {
+		vals := make([]value.Value, len(x.def.Columns))
+		if err := x.decode(rec, vals); err != nil {
+			return true, err
+		}
+		for _, s := range x.sets {
+			if !x.set(vals, s.column, s.value) {
+				return false, nil
+			}
+		}
+		return x.add(set, row.Update, pk, vals, rec.Seq), nil
+	})
+}
+
+func (x *execution) delete() (handled bool, err error) {
+	return x.change(func(set *writeset.Set, pk []byte, rec row.Record) (bool, error) {
+		vals := make([]value.Value, len(x.def.Columns))
+		if err := x.decode(rec, vals); err != nil {
+			return true, err
+		}
+		return x.add(set, row.Delete, pk, vals, rec.Seq), nil
+	})
+}
+
+// change reads the row of the plan's key and calls f with it when it is there.
+func (x *execution) change(
+	f func(set *writeset.Set, pk []byte, rec row.Record) (handled bool, err error),
+) (handled bool, err error) {
+	set := new(writeset.Set)
+	x.result.Rows, x.result.Writes = noRows{}, set
+	span, _, ok := x.span(nil)
+	if !ok {
+		return false, nil
+	}
+	rec, found, err := x.record(span.Lo)
+	if err != nil || !found {
+		return true, err
+	}
+	x.result.Affected = 1
+	return f(set, span.Lo, rec)
+}
+
+// add puts a write into the set; false when it gets too large for this path.
+func (x *execution) add(
+	set *writeset.Set, op row.Op, pk []byte, vals []value.Value, expect clock.Seq,
+) bool {
+	payload, err := x.schema.Encode(vals)
+	if err != nil {
+		return false
+	}
+	set.Add(writeset.Write{Table: x.def, User: x.user, Op: op, PK: pk, Payload: payload, Expect: expect})
+	return set.Bytes() <= maxWrite
+}
