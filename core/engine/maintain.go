@@ -121,6 +121,10 @@ func (e *Engine) figures() [][]value.Value {
 	add("heap_bytes", int64(mem.HeapAlloc), "bytes")
 	add("live_queries", int64(e.hub.Len()), "subscriptions")
 	add("partitions", int64(len(e.db.Partitions())), "partitions")
+	plans := e.exec.Plans()
+	add("plan_cache_entries", plans.Entries, "statements")
+	add("plan_cache_hits", plans.Hits, "statements")
+	add("plan_cache_misses", plans.Misses, "statements")
 	if size, err := e.db.Size(); err == nil {
 		add("size_bytes", size, "bytes")
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/sql/plan"
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
 	"github.com/kalamdb/kalamdb-go/store"
 )
@@ -51,6 +52,7 @@ type Parts struct {
 type Executor struct {
 	Parts
 	limits Limits
+	plans  *plan.Cache
 	schema chan struct{} // holds a token: one change of the catalogue at a time
 
 	statements, failures, conflicts atomic.Int64
@@ -61,7 +63,9 @@ func New(parts Parts, limits Limits) *Executor {
 	if limits.StatementTimeout == 0 {
 		limits.StatementTimeout = time.Minute
 	}
-	x := &Executor{Parts: parts, limits: limits, schema: make(chan struct{}, 1)}
+	x := &Executor{
+		Parts: parts, limits: limits, plans: plan.New(plan.Options{}), schema: make(chan struct{}, 1),
+	}
 	x.schema <- struct{}{}
 	return x
 }
@@ -71,6 +75,9 @@ func New(parts Parts, limits Limits) *Executor {
 func (x *Executor) Counts() (statements, failures, conflicts int64) {
 	return x.statements.Load(), x.failures.Load(), x.conflicts.Load()
 }
+
+// Plans tells what the cache of plans has done.
+func (x *Executor) Plans() plan.Figures { return x.plans.Figures() }
 
 // Request is what a client sends: one or more statements.
 type Request struct {
@@ -193,7 +200,7 @@ func (r *run) rights(cat *catalog.Snapshot) *access.Rights {
 func (r *run) read(ctx context.Context, emit Sink) error {
 	v := r.x.DB.View()
 	defer v.Release()
-	res, err := r.x.SQL.Run(ctx, r.st, r.env(v))
+	res, err := r.plan(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -202,6 +209,16 @@ func (r *run) read(ctx context.Context, emit Sink) error {
 		err = closing
 	}
 	return err
+}
+
+// plan has package sql run the statement on v: by a plan that is kept where
+// there is one, else by the query engine. The caller keeps v.
+func (r *run) plan(ctx context.Context, v *store.View) (*sqlengine.Result, error) {
+	env := r.env(v)
+	if res, handled, err := r.x.plans.Run(ctx, r.st, env); handled {
+		return res, err
+	}
+	return r.x.SQL.Run(ctx, r.st, env)
 }
 
 // namespace returns the namespace that a statement names, or the session's.

@@ -58,7 +58,7 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 			return res, false, err
 		}
 	}
-	planned, err := r.x.SQL.Run(ctx, r.st, r.env(v))
+	planned, err := r.plan(ctx, v)
 	if err != nil {
 		return nil, false, err
 	}
