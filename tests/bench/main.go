@@ -36,7 +36,7 @@ type bench struct {
 	binary   string
 	duration time.Duration // of each measured load
 	only     *regexp.Regexp
-	out      *json.Encoder
+	print    func(Figure) error
 	notes    io.Writer // what was skipped, for people
 }
 
@@ -46,14 +46,24 @@ func main() {
 	bin := flag.String("bin", "bin/kalamdb-server", "the server to measure")
 	only := flag.String("only", "", "run only what matches this expression")
 	duration := flag.Duration("time", 5*time.Second, "how long each load runs")
+	table := flag.Bool("table", false, "print a table for docs/benchmarks.md instead of JSON")
 	flag.Parse()
 	match, err := regexp.Compile(*only)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
 	}
-	b := &bench{binary: *bin, duration: *duration, only: match,
-		out: json.NewEncoder(os.Stdout), notes: os.Stderr}
+	b := &bench{binary: *bin, duration: *duration, only: match, notes: os.Stderr}
+	b.print = func(f Figure) error { return json.NewEncoder(os.Stdout).Encode(f) }
+	if *table {
+		fmt.Print("| figure | value | unit | clients | durability | conditions |\n" +
+			"| --- | ---: | --- | ---: | --- | --- |\n")
+		b.print = func(f Figure) error {
+			_, err := fmt.Printf("| %s | %.5g | %s | %d | %s | %s |\n",
+				f.Name, f.Value, f.Unit, f.Clients, f.Durability, f.Conditions)
+			return err
+		}
+	}
 	if err := b.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -85,5 +95,5 @@ func (b *bench) run(ctx context.Context) error {
 func (b *bench) report(f Figure) error {
 	f.Cores = runtime.NumCPU()
 	f.Value = math.Round(f.Value*1000) / 1000
-	return b.out.Encode(f)
+	return b.print(f)
 }
