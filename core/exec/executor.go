@@ -64,7 +64,8 @@ func New(parts Parts, limits Limits) *Executor {
 		limits.StatementTimeout = time.Minute
 	}
 	x := &Executor{
-		Parts: parts, limits: limits, plans: plan.New(plan.Options{}), schema: make(chan struct{}, 1),
+		Parts: parts, limits: limits, plans: plan.New(plan.Options{Limits: limits.SQL}),
+		schema: make(chan struct{}, 1),
 	}
 	x.schema <- struct{}{}
 	return x
@@ -113,7 +114,7 @@ const maxRequestID = 256
 // before it stay done, and the *fault.Error names its number and, where known,
 // the position in the text.
 func (x *Executor) Run(ctx context.Context, id session.Identity, req Request, sink Sink) error {
-	stmts, err := dialect.Parse(req.SQL, x.limits.SQL)
+	stmts, err := x.plans.Parse(req.SQL)
 	if err != nil {
 		x.failures.Add(1)
 		return err

@@ -27,12 +27,16 @@ type Options struct {
 	// MaxPlans bounds how many statements are remembered, those among them
 	// that are left to the engine. Default 8192.
 	MaxPlans int
+	// Limits are those of Parse.
+	Limits dialect.Limits
 }
 
 // Cache holds plans by the text of statements with their literals left out.
 // It is safe for concurrent use.
 type Cache struct {
-	known        *generations
+	limits       dialect.Limits
+	parsed       *generations[[]dialect.Statement]
+	known        *generations[entry]
 	hits, misses atomic.Int64
 }
 
@@ -41,7 +45,28 @@ func New(opts Options) *Cache {
 	if opts.MaxPlans <= 0 {
 		opts.MaxPlans = 8192
 	}
-	return &Cache{known: newGenerations(opts.MaxPlans)}
+	return &Cache{
+		limits: opts.Limits,
+		parsed: newGenerations[[]dialect.Statement](opts.MaxPlans),
+		known:  newGenerations[entry](opts.MaxPlans),
+	}
+}
+
+// Parse is dialect.Parse, which it remembers for texts with parameters: they
+// are sent again and again. The statements are shared and must not be changed.
+func (c *Cache) Parse(text string) ([]dialect.Statement, error) {
+	if len(text) > maxText || !strings.ContainsAny(text, "?$") {
+		return dialect.Parse(text, c.limits)
+	}
+	if known := c.parsed.byText("", text); known != nil {
+		return *known, nil
+	}
+	text = strings.Clone(text)
+	list, err := dialect.Parse(text, c.limits)
+	if err == nil {
+		c.parsed.put("", text, &list)
+	}
+	return list, err
 }
 
 // Figures are what a Cache has done since it was made.
@@ -63,8 +88,7 @@ func (c *Cache) Figures() Figures {
 func (c *Cache) Run(ctx context.Context, st *dialect.Statement, env *engine.Env) (
 	res *engine.Result, handled bool, err error,
 ) {
-	text := source{src: st.Text}
-	p, kept := c.find(&text, env)
+	p, text, kept := c.find(st.Text, env)
 	if p == nil {
 		c.misses.Add(1)
 		return nil, false, nil
@@ -91,50 +115,47 @@ const maxText = 4 << 10
 // find returns the plan for a text, nil when the engine has to run it. kept
 // says that the plan was there. A text without literals is its own key; others
 // are found by their shape.
-func (c *Cache) find(text *source, env *engine.Env) (p *plan, kept bool) {
-	if len(text.src) <= maxText {
-		e := c.known.byText(env.Namespace, text.src)
+func (c *Cache) find(src string, env *engine.Env) (p *plan, t source, kept bool) {
+	if len(src) <= maxText {
+		e := c.known.byText(env.Namespace, src)
 		if e != nil && !(e.plan != nil && e.plan.literals) && e.valid(env) {
-			return e.plan, true
+			return e.plan, source{src: src}, true
 		}
 	}
-	if !text.read() {
-		return nil, false
+	t, ok := read(src)
+	if !ok {
+		return nil, t, false
 	}
 	var room [512]byte
-	shape, literals := appendShape(room[:0], text)
+	shape, literals := appendShape(room[:0], t)
 	if literals && len(shape) <= maxText {
 		if e := c.known.byShape(env.Namespace, shape); e != nil && e.valid(env) {
-			return e.plan, true
+			return e.plan, t, true
 		}
 	}
-	p = compile(text, env)
-	if p != nil {
-		p.literals = literals
-	}
+	p = compile(t, literals, env)
 	e := &entry{plan: p, version: env.Catalog.Version()}
 	switch {
 	case literals && len(shape) <= maxText:
 		c.known.put(env.Namespace, string(shape), e)
-	case !literals && len(text.src) <= maxText:
-		c.known.put(env.Namespace, strings.Clone(text.src), e)
+	case !literals && len(src) <= maxText:
+		c.known.put(env.Namespace, strings.Clone(src), e)
 	}
-	return p, false
+	return p, t, false
 }
 
-// read finds the tokens of a text. It reports whether the text may have a plan.
-func (t *source) read() bool {
-	toks, err := dialect.Lex(t.src, dialect.Limits{})
-	if err != nil || len(toks) == 0 || verbOf(t.src, toks[0]) == 0 {
-		return false
+// read finds the tokens of a text. ok reports whether it may have a plan.
+func read(src string) (t source, ok bool) {
+	toks, err := dialect.Lex(src, dialect.Limits{})
+	if err != nil || len(toks) == 0 || verbOf(src, toks[0]) == 0 {
+		return t, false
 	}
 	for _, k := range toks {
 		if k.Kind == dialect.BitString || k.Kind == dialect.Variable {
-			return false
+			return t, false
 		}
 	}
-	t.toks = toks
-	return true
+	return source{src, toks}, true
 }
 
 // entry is what is known of a statement: its plan, or that it has none. The
@@ -149,5 +170,5 @@ func (e *entry) valid(env *engine.Env) bool {
 		return e.version == env.Catalog.Version()
 	}
 	def, err := env.Catalog.Table(e.plan.def.Namespace, string(e.plan.def.Name))
-	return err == nil && def == e.plan.def
+	return err == nil && def == e.plan.def && env.DB == e.plan.shards.db
 }

@@ -17,10 +17,11 @@ type plan struct {
 	verb       verb
 	def        *ddl.Table
 	schema     *row.Schema // that rows are written with, and most are read with
+	shards     *partitions
 	owner      ownerForm
 	ownerToken int
 	params     int
-	literals   bool // some operands are tokens of the text
+	literals   bool // some operands, or the owner, are tokens of the text
 
 	// The rows: those whose key begins with the values of prefix, and whose
 	// next key column lies between the bounds.
@@ -59,12 +60,13 @@ type assignment struct {
 }
 
 // compile returns the plan of a statement, nil when it has none.
-func compile(t *source, env *engine.Env) *plan {
+func compile(t source, literals bool, env *engine.Env) *plan {
 	st, ok := parse(t)
 	if !ok {
 		return nil
 	}
-	p := &plan{verb: st.verb, owner: st.owner, ownerToken: st.ownerToken, params: st.params}
+	p := &plan{verb: st.verb, owner: st.owner, ownerToken: st.ownerToken, params: st.params,
+		literals: literals}
 	if !p.resolve(st, env) {
 		return nil
 	}
@@ -98,7 +100,7 @@ func (p *plan) resolve(st *statement, env *engine.Env) bool {
 	case def.Kind != ddl.SharedTable, p.owner != ownerImplied:
 		return false
 	}
-	p.def = def
+	p.def, p.shards = def, newPartitions(env.DB, def)
 	p.schema, err = env.Catalog.Schema(def.ID, def.Version)
 	return err == nil && len(p.schema.Kinds) == len(def.Columns)
 }

@@ -15,17 +15,17 @@ type key struct {
 // generations is a bounded map that forgets what was not used for long: when
 // the young half is full it becomes the old one, and the old one is dropped. A
 // find in the old half moves the entry to the young one.
-type generations struct {
+type generations[V any] struct {
 	half       int
 	mu         sync.RWMutex
-	young, old map[key]*entry
+	young, old map[key]*V
 }
 
-func newGenerations(most int) *generations {
-	return &generations{half: max(most/2, 1), young: make(map[key]*entry)}
+func newGenerations[V any](most int) *generations[V] {
+	return &generations[V]{half: max(most/2, 1), young: make(map[key]*V)}
 }
 
-func (g *generations) len() int {
+func (g *generations[V]) len() int {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	n := len(g.young)
@@ -37,9 +37,9 @@ func (g *generations) len() int {
 	return n
 }
 
-func (g *generations) byText(ns ident.NamespaceID, text string) *entry {
+func (g *generations[V]) byText(ns ident.NamespaceID, text string) *V {
 	g.mu.RLock()
-	e, old := g.young[key{ns, text}], (*entry)(nil)
+	e, old := g.young[key{ns, text}], (*V)(nil)
 	if e == nil {
 		old = g.old[key{ns, text}]
 	}
@@ -52,9 +52,9 @@ func (g *generations) byText(ns ident.NamespaceID, text string) *entry {
 }
 
 // byShape is byText that copies the shape only when it has to be kept.
-func (g *generations) byShape(ns ident.NamespaceID, shape []byte) *entry {
+func (g *generations[V]) byShape(ns ident.NamespaceID, shape []byte) *V {
 	g.mu.RLock()
-	e, old := g.young[key{ns, string(shape)}], (*entry)(nil)
+	e, old := g.young[key{ns, string(shape)}], (*V)(nil)
 	if e == nil {
 		old = g.old[key{ns, string(shape)}]
 	}
@@ -66,11 +66,11 @@ func (g *generations) byShape(ns ident.NamespaceID, shape []byte) *entry {
 	return e
 }
 
-func (g *generations) put(ns ident.NamespaceID, text string, e *entry) {
+func (g *generations[V]) put(ns ident.NamespaceID, text string, e *V) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.young) >= g.half {
-		g.young, g.old = make(map[key]*entry), g.young
+		g.young, g.old = make(map[key]*V), g.young
 	}
 	g.young[key{ns, text}] = e
 }

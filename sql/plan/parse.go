@@ -122,7 +122,7 @@ type statement struct {
 // parser reads the statements that may have a plan. Whatever else stands in a
 // text makes it fail; it says nothing of why.
 type parser struct {
-	*source
+	source
 	i      int
 	failed bool
 	marks  int // of ? so far
@@ -131,7 +131,7 @@ type parser struct {
 }
 
 // parse returns the statement, or false when it is none of those.
-func parse(t *source) (*statement, bool) {
+func parse(t source) (*statement, bool) {
 	p := &parser{source: t, i: 1}
 	p.st.verb = verbOf(t.src, t.toks[0])
 	switch p.st.verb {

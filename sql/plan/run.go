@@ -82,8 +82,7 @@ func (x *execution) open() bool {
 	if x.env.Rights.CheckTable(x.def, x.user, x.verb != selectRows) != nil {
 		return false
 	}
-	db := x.env.DB
-	part, ok := db.Partition(x.def.Partition(x.def.Shard(x.user, db.Shards())))
+	part, ok := x.shards.of(x.user)
 	x.store = table.Table{Part: part}
 	return ok
 }

@@ -17,7 +17,7 @@ const (
 // marks, and tokens stand one space apart. Statements of one shape have as
 // many tokens, so a plan knows literals by their positions. literals reports
 // whether anything was replaced.
-func appendShape(dst []byte, t *source) (shape []byte, literals bool) {
+func appendShape(dst []byte, t source) (shape []byte, literals bool) {
 	for i, tok := range t.toks {
 		switch {
 		case tok.Kind == dialect.String, tok.Kind == dialect.Number:
@@ -34,7 +34,7 @@ func appendShape(dst []byte, t *source) (shape []byte, literals bool) {
 
 // isOwner reports whether the token at i is the user in ns.user.t. The word
 // USER is none: it means the acting user.
-func isOwner(t *source, i int) bool {
+func isOwner(t source, i int) bool {
 	if i < 2 || i+2 >= len(t.toks) || t.toks[i-1].Kind != dialect.Dot || t.toks[i+1].Kind != dialect.Dot {
 		return false
 	}
