@@ -30,7 +30,9 @@ type execution struct {
 
 // run executes p. It returns false when the engine has to, which it does for
 // every error of the caller's.
-func (p *plan) run(ctx context.Context, text source, env *engine.Env) (*engine.Result, bool, error) {
+func (p *plan) run(ctx context.Context, text source, env *engine.Env) (
+	res *engine.Result, handled bool, err error,
+) {
 	if len(env.Params) != p.params {
 		return nil, false, nil
 	}
@@ -39,8 +41,6 @@ func (p *plan) run(ctx context.Context, text source, env *engine.Env) (*engine.R
 		return nil, false, nil
 	}
 	x.result.RowsRead = x.rowsRead
-	var handled bool
-	var err error
 	switch p.verb {
 	case selectRows:
 		handled, err = x.selectRows(ctx)

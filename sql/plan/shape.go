@@ -35,7 +35,8 @@ func appendShape(dst []byte, t source) (shape []byte, literals bool) {
 // isOwner reports whether the token at i is the user in ns.user.t. The word
 // USER is none: it means the acting user.
 func isOwner(t source, i int) bool {
-	if i < 2 || i+2 >= len(t.toks) || t.toks[i-1].Kind != dialect.Dot || t.toks[i+1].Kind != dialect.Dot {
+	if i < 2 || i+2 >= len(t.toks) ||
+		t.toks[i-1].Kind != dialect.Dot || t.toks[i+1].Kind != dialect.Dot {
 		return false
 	}
 	return isName(t.toks[i]) && !t.toks[i].Is(t.src, "USER")
@@ -69,7 +70,7 @@ var reserved = words(`accessible add all alter analyze and as asc asensitive aud
 	optionally or order out outer outfile over page_checksum page_compressed page_compression_level
 	partition percent_rank plan precision primary procedure purge range rank read read_write reads
 	real recursive references regexp release rename repeat replace replication_applier require
-	resignal restrict return returning revoke right rlike row row_number rows schema schemas
+	resignal resource_group_user restrict return returning revoke right rlike row row_number rows schema schemas
 	second_microsecond select sensitive sensitive_variables_observer separator set set_user_id shared
 	show show_routine signal skip_query_rewrite smallint spatial specific sql sql_big_result sql_cache
 	sql_calc_found_rows sql_no_cache sql_small_result sqlexception sqlstate sqlwarning ssl starting

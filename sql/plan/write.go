@@ -129,6 +129,8 @@ func (x *execution) add(
 	if err != nil {
 		return false
 	}
-	set.Add(writeset.Write{Table: x.def, User: x.user, Op: op, PK: pk, Payload: payload, Expect: expect})
+	set.Add(writeset.Write{
+		Table: x.def, User: x.user, Op: op, PK: pk, Payload: payload, Expect: expect,
+	})
 	return set.Bytes() <= maxWrite
 }
