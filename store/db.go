@@ -212,6 +212,11 @@ func (d *DB) Size() (int64, error) {
 	return d.engine.Size()
 }
 
+// OpenViews returns how many states of the store are held: the current one, and
+// each earlier one that somebody still reads. One that stays above 1 while
+// nothing is read is a view that was not released.
+func (d *DB) OpenViews() int { return d.views.open() }
+
 // sizeWalk bounds the pairs that PartitionSize counts one by one.
 const sizeWalk = 1000
 

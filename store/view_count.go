@@ -31,6 +31,13 @@ func (c *viewCount) done(err error) {
 	}
 }
 
+// open returns how many views are open.
+func (c *viewCount) open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
+}
+
 // wait blocks until no view is open or d is over, and returns how many are.
 func (c *viewCount) wait(d time.Duration) int {
 	c.mu.Lock()

@@ -120,6 +120,7 @@ func (e *Engine) figures() [][]value.Value {
 	runtime.ReadMemStats(&mem)
 	add("heap_bytes", int64(mem.HeapAlloc), "bytes")
 	add("live_queries", int64(e.hub.Len()), "subscriptions")
+	add("open_views", int64(e.db.OpenViews()), "views")
 	add("partitions", int64(len(e.db.Partitions())), "partitions")
 	plans := e.exec.Plans()
 	add("plan_cache_entries", plans.Entries, "statements")

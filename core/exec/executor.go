@@ -88,6 +88,9 @@ type Request struct {
 	// RequestID makes writes repeatable: the same id, user and statement
 	// within 24 hours returns the first result. "" for none.
 	RequestID string
+	// OneRead refuses all but one statement that reads. Its rows may take as
+	// long as the statement's time allows.
+	OneRead bool
 }
 
 // Result is the outcome of one statement. Rows is open only while the sink
@@ -125,6 +128,9 @@ func (x *Executor) Run(ctx context.Context, id session.Identity, req Request, si
 			"params go with one statement, the request has %d; send them one by one", len(stmts))
 	case len(req.RequestID) > maxRequestID:
 		return fault.New(fault.InvalidParameter, "request_id is over %d bytes", maxRequestID)
+	case req.OneRead && (len(stmts) > 1 || !reads(stmts[0].Kind)):
+		return fault.New(fault.InvalidParameter, "rows are streamed of one statement that reads; "+
+			"send others with Accept: application/json")
 	}
 	for i := range stmts {
 		one := &run{x: x, id: id, req: &req, st: &stmts[i], number: i + 1}
@@ -135,6 +141,11 @@ func (x *Executor) Run(ctx context.Context, id session.Identity, req Request, si
 		}
 	}
 	return nil
+}
+
+func reads(k dialect.Kind) bool {
+	c := k.Info().Class
+	return c == dialect.Read || c == dialect.Session
 }
 
 // locate says in err which statement failed, and where in the whole text.
@@ -205,12 +216,22 @@ func (r *run) read(ctx context.Context, emit Sink) error {
 	if err != nil {
 		return err
 	}
-	err = emit(&Result{Columns: res.Columns, Rows: res.Rows})
+	err = emit(&Result{Columns: res.Columns, Rows: &timed{res.Rows, ctx}})
 	if closing := res.Rows.Close(); err == nil {
 		err = closing
 	}
 	return err
 }
+
+// timed are rows that are read under the time of their statement, which ends
+// no later than the request that the caller of Next has.
+type timed struct {
+	sqlengine.Rows
+	ctx context.Context
+}
+
+// Next implements sqlengine.Rows.
+func (t *timed) Next(context.Context) ([]value.Value, error) { return t.Rows.Next(t.ctx) }
 
 // plan has package sql run the statement on v: by a plan that is kept where
 // there is one, else by the query engine. The caller keeps v.

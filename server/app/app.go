@@ -114,8 +114,8 @@ func newServer(life context.Context, opts Options, log *slog.Logger, l net.Liste
 			Logger: log, IncludeTook: c.API.IncludeTook,
 			MaxBodyBytes:     int64(c.Limits.BodySize),
 			MaxResultBytes:   int(c.Limits.ResultSize),
-			RequestsInFlight: c.Limits.RequestsInFlight,
-			Version:          opts.Build.Version, Revision: opts.Build.Revision,
+			RequestsInFlight: c.Limits.RequestsInFlight, StreamWriteTimeout: c.API.StreamWriteTimeout,
+			Version: opts.Build.Version, Revision: opts.Build.Revision,
 		}),
 	}
 	s.requests, s.cutRequests = context.WithCancel(life)

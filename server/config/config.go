@@ -24,7 +24,8 @@ type Server struct {
 
 // API is the shape of answers.
 type API struct {
-	IncludeTook bool
+	IncludeTook        bool
+	StreamWriteTimeout time.Duration
 }
 
 // Storage is where and how rows are kept.

@@ -28,6 +28,10 @@ var table = []Setting{
 	{Section: "api", Key: "include_took", Default: "true",
 		Doc:   "Whether answers carry took, their time in milliseconds.",
 		field: func(c *Config) any { return &c.API.IncludeTook }},
+	{Section: "api", Key: "stream_write_timeout", Default: "30s", Min: second / 10,
+		Doc: "How long a client may take none of the rows that are streamed to it before it " +
+			"is cut off.",
+		field: func(c *Config) any { return &c.API.StreamWriteTimeout }},
 
 	{Section: "storage", Key: "data_dir", Default: "data", Path: true,
 		Doc: "Folder of the data. The default is next to the binary; a relative path " +

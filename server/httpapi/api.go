@@ -51,8 +51,11 @@ type Options struct {
 	MaxBodyBytes     int64 // of a request; 16 MiB
 	MaxResultBytes   int   // of an answer's results; 64 MiB
 	RequestsInFlight int   // at once; 512
-	Version          string
-	Revision         string
+	// StreamWriteTimeout is how long a client may take none of the rows that
+	// are streamed to it; 30 seconds.
+	StreamWriteTimeout time.Duration
+	Version            string
+	Revision           string
 }
 
 func (o Options) withDefaults() Options {
@@ -67,6 +70,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RequestsInFlight <= 0 {
 		o.RequestsInFlight = 512
+	}
+	if o.StreamWriteTimeout <= 0 {
+		o.StreamWriteTimeout = 30 * time.Second
 	}
 	return o
 }

@@ -10,12 +10,16 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/server/reply"
+	"github.com/kalamdb/kalamdb-go/server/rowform"
 	"github.com/kalamdb/kalamdb-go/server/sqljson"
 )
 
-// sql runs statements. Its errors keep the results that came before them, so
-// it answers them itself.
+// sql runs statements, and answers in the form that the client accepts. Its
+// errors keep the results that came before them, so it answers them itself.
 func (a *API) sql(x *exchange) error {
+	if form := rowform.Choose(x.r.Header.Values("Accept")); form != nil {
+		return a.stream(x, form)
+	}
 	enc := sqljson.NewEncoder("", a.opts.MaxResultBytes)
 	defer enc.Release()
 	id, req, err := a.readSQL(x)
