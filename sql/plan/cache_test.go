@@ -54,6 +54,8 @@ func TestCache_Run_Recognises(t *testing.T) {
 		{true, "DELETE FROM messages WHERE id = 1 AND room = 'a'", nil},
 
 		{false, "SELECT 1", nil},
+		{false, "SELECT * FROM rooms", []value.Value{n}},
+		{false, `SELECT * FROM messages WHERE room = '\%'`, nil},
 		{false, "SELECT * FROM messages m WHERE room = 'a'", nil},
 		{false, "SELECT body AS b FROM messages WHERE room = 'a'", nil},
 		{false, "SELECT messages.body FROM messages", nil},
@@ -99,6 +101,8 @@ func TestCache_Run_Recognises(t *testing.T) {
 		{false, "DELETE FROM messages WHERE room = 'a' AND id >= 1", nil},
 		{false, "DELETE FROM messages WHERE room = ? AND id = 1", nil},
 		{false, "DELETE FROM messages WHERE room = $1 AND id = ?", []value.Value{text, n}},
+		{false, "SELECT * FROM messages WHERE room >= $1 AND room <= ?", []value.Value{text}},
+		{false, "SELECT * FROM messages WHERE room = \x01 AND id = \x01 ", nil}, // like a shape
 		{false, "EXPLAIN SELECT * FROM messages", nil},
 	} {
 		for range 2 { // planned, then kept

@@ -282,11 +282,11 @@ func (p *plan) compileUpdate(st *statement) bool {
 	return p.compileFillers()
 }
 
-// filler is what a column gets that a statement gives no value.
+// filler is what a column gets that a statement gives no value: what a function
+// makes, or a constant.
 type filler struct {
 	constant value.Value
 	call     ddl.Func
-	none     bool // it must be given one
 }
 
 func (p *plan) compileFillers() bool {
@@ -294,8 +294,7 @@ func (p *plan) compileFillers() bool {
 	for i := range p.def.Columns {
 		c, f := &p.def.Columns[i], &p.fillers[i]
 		switch d := c.Default; {
-		case d == nil || d.Null:
-			f.none = c.NotNull || p.def.IsKey(i)
+		case d == nil || d.Null: // NULL, which set refuses where it has to
 		case d.Func != "":
 			f.call = d.Func
 		default:

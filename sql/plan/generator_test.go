@@ -113,6 +113,8 @@ func (g *generator) statement() (string, []value.Value) {
 	}
 	if g.one(40) && len(g.params) > 0 {
 		g.params = g.params[1:]
+	} else if g.one(40) {
+		g.params = append(g.params, value.NullValue)
 	}
 	return sql, g.params
 }

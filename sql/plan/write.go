@@ -72,7 +72,7 @@ func (x *execution) set(vals []value.Value, c int, o operand) bool {
 func (x *execution) fallback(c int) (value.Value, bool) {
 	f := &x.fillers[c]
 	if f.call == "" {
-		return f.constant, !f.none
+		return f.constant, true
 	}
 	v, err := x.env.Generate(f.call)
 	return v, err == nil
