@@ -27,15 +27,15 @@ func (e *engine) Partition(t *ddl.Table, s ident.ShardID) (store.Partition, bool
 	return e.db.Partition(t.Partition(s))
 }
 
-func (e *engine) Schema(ident.TableID, ident.SchemaVersion) (*row.Schema, error) {
-	return notesSchema, nil
+func (e *engine) Reader(t *ddl.Table, _ ident.SchemaVersion) (*row.Reader, error) {
+	return t.Reader(notesSchema)
 }
 
 func (e *engine) Shard(t *ddl.Table, u ident.UserID) ident.ShardID {
 	return t.Shard(u, e.db.Shards())
 }
 
-func (e *engine) Covered(ident.ShardID, clock.Seq) error { return nil }
+func (e *engine) Covered(*ddl.Table, ident.ShardID, clock.Seq) error { return nil }
 
 // Example follows a user's notes about one topic. Changes reach the hub from
 // the commit path, here by hand.

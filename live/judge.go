@@ -1,8 +1,9 @@
 package live
 
 import (
+	"errors"
+
 	"github.com/kalamdb/kalamdb-go/commons/clock"
-	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
@@ -13,11 +14,17 @@ import (
 // rows that a predicate.Query reads: _seq, _updated, _deleted.
 const systemColumns = 3
 
+// errSchema ends a reading because a row was written with a newer schema than
+// that of the query.
+var errSchema = errors.New("live: the schema of the table has changed")
+
 // appendRow decodes r into the row that queries over t read, in dst's memory.
-// A column that the row was written without is NULL.
 func appendRow(dst []value.Value, source Source, t *ddl.Table, r row.Record) (
 	[]value.Value, error) {
-	schema, err := source.Schema(t.ID, r.Schema)
+	if r.Schema > t.Version {
+		return nil, errSchema
+	}
+	reader, err := source.Reader(t, r.Schema)
 	if err != nil {
 		return nil, err
 	}
@@ -26,40 +33,13 @@ func appendRow(dst []value.Value, source Source, t *ddl.Table, r row.Record) (
 		dst = make([]value.Value, 0, n+systemColumns)
 	}
 	dst = dst[:n]
-	if r.Schema == t.Version {
-		if len(schema.Kinds) != n {
-			return nil, fault.New(fault.Internal,
-				"version %d of %s has %d columns, not %d", t.Version, t.FullName(), len(schema.Kinds), n)
-		}
-		err = schema.Decode(r, dst)
-	} else {
-		err = decodeOther(dst, t, schema, r)
-	}
-	if err != nil {
+	if err := reader.Read(r, dst); err != nil {
 		return nil, err
 	}
 	return append(dst,
 		value.NewBigInt(int64(r.Seq)),
 		value.NewTimestamp(r.Seq.Time()),
 		value.NewBool(r.Deleted)), nil
-}
-
-// decodeOther decodes a row of another schema version than t's by the ids of
-// its columns.
-func decodeOther(dst []value.Value, t *ddl.Table, schema *row.Schema, r row.Record) error {
-	stored := make([]value.Value, len(schema.Kinds))
-	if err := schema.Decode(r, stored); err != nil {
-		return err
-	}
-	clear(dst)
-	for i := range t.Columns {
-		for j, id := range schema.IDs {
-			if id == t.Columns[i].ID {
-				dst[i] = stored[j]
-			}
-		}
-	}
-	return nil
 }
 
 // images are a change's rows before and after it, decoded when first asked

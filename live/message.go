@@ -9,8 +9,8 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
 )
 
-// Message is what a subscriber is told: an Ack, Batch, Changed, Progress,
-// Resync or Ended. Messages are read-only: what they refer to is shared by
+// Message is what a subscriber is told: an Ack, Schema, Batch, Changed,
+// Progress, Resync or Ended. Messages are read-only: what they refer to is shared by
 // other subscriptions.
 type Message interface{ message() }
 
@@ -19,6 +19,13 @@ type Ack struct {
 	Columns       []predicate.Column
 	SchemaVersion ident.SchemaVersion
 	BatchSize     int // most rows of a Batch
+}
+
+// Schema is the first message of a subscription that goes on after another. A
+// commit of which the other had told a part is told again, all of it.
+type Schema struct {
+	Columns       []predicate.Column
+	SchemaVersion ident.SchemaVersion
 }
 
 // Status says how far a snapshot is.
@@ -60,6 +67,9 @@ const (
 	// CursorUnknown means that the cursor is not one of this history: it is in
 	// the future, or in a gap that a crash left.
 	CursorUnknown ResyncReason = "cursor_unknown"
+	// RowsChanged means that a change of the table's schema, or TRUNCATE,
+	// changed what the query shows of rows that were told.
+	RowsChanged ResyncReason = "schema_changed"
 )
 
 // Resync says that what the subscriber has is no longer a base: it drops it. A
@@ -71,13 +81,17 @@ type EndReason string
 
 // The reasons of an Ended.
 const (
-	Unsubscribed EndReason = "unsubscribed"   // by its subscriber
-	Killed       EndReason = "killed"         // by KILL LIVE QUERY
-	TableDropped EndReason = "table_dropped"  // what it followed is gone
-	Revoked      EndReason = "access_revoked" // its owner may not read it any more
-	SlowConsumer EndReason = "slow_consumer"  // its queue was full, policy Disconnect
-	ShuttingDown EndReason = "shutting_down"  // the hub was closed
-	Failed       EndReason = "failed"         // the query or the store failed on it
+	Unsubscribed EndReason = "unsubscribed"  // by its subscriber
+	Killed       EndReason = "killed"        // by KILL LIVE QUERY
+	TableDropped EndReason = "table_dropped" // what it followed is gone
+	// SchemaChanged and TableTruncated end a subscription that may be opened
+	// again at once, with Spec.After.
+	SchemaChanged  EndReason = "schema_changed"
+	TableTruncated EndReason = "table_truncated"
+	Revoked        EndReason = "access_revoked" // its owner may not read it any more
+	SlowConsumer   EndReason = "slow_consumer"  // its queue was full, policy Disconnect
+	ShuttingDown   EndReason = "shutting_down"  // the hub was closed
+	Failed         EndReason = "failed"         // the query or the store failed on it
 )
 
 // Ended is the last message of a subscription. Cursor is what the subscriber
@@ -90,6 +104,7 @@ type Ended struct {
 }
 
 func (Ack) message()      {}
+func (Schema) message()   {}
 func (Batch) message()    {}
 func (Changed) message()  {}
 func (Progress) message() {}

@@ -36,15 +36,16 @@ type Source interface {
 	// Partition returns the handle of a table's rows on a shard, false when
 	// the table is gone.
 	Partition(t *ddl.Table, shard ident.ShardID) (store.Partition, bool)
-	// Schema returns a version of a table's physical schema. Publish calls it,
-	// so it answers from memory.
-	Schema(t ident.TableID, v ident.SchemaVersion) (*row.Schema, error)
+	// Reader returns what reads records that were written with a version of a
+	// table's schema as rows of t. Publish calls it, so it answers from memory.
+	Reader(t *ddl.Table, v ident.SchemaVersion) (*row.Reader, error)
 	// Shard returns the shard that holds a user's rows.
 	Shard(t *ddl.Table, u ident.UserID) ident.ShardID
 	// Covered returns nil when a cursor that a client brought is one of the
-	// shard's history, and CURSOR_TOO_OLD when it is in the future or in a gap
-	// that a crash left.
-	Covered(shard ident.ShardID, cursor clock.Seq) error
+	// table's history on the shard, and CURSOR_TOO_OLD when it is in the
+	// future, in a gap that a crash left, or from before the table was made or
+	// truncated. Cursor 0 is the beginning of every history.
+	Covered(t *ddl.Table, shard ident.ShardID, cursor clock.Seq) error
 }
 
 // Options configure New. Source is required; 0 means the default elsewhere.
@@ -126,6 +127,11 @@ type Spec struct {
 	User    ident.UserID     // whose rows are followed
 	Query   *predicate.Query // over a user table
 	Options SubscribeOptions
+	// After is a subscription of the same owner that ended with SchemaChanged
+	// or TableTruncated, and that this one goes on after; nil for none. What
+	// its subscriber has is told to be the base of what follows, or not. Text
+	// of the query, ID and Options should be the same.
+	After *Subscription
 	// Notify is called when a subscriber that had nothing to read should Poll.
 	// It is called without locks, from committers too: it must not block, and
 	// must not call the subscription. It may be called more often than needed.

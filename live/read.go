@@ -50,6 +50,8 @@ func (s *Subscription) read(ctx context.Context, now state, most int) error {
 	case errors.Is(err, errCursor):
 		s.restart(CursorUnknown)
 		return nil
+	case errors.Is(err, errSchema):
+		s.finish(SchemaChanged, nil)
 	case errors.Is(err, errGone):
 		s.finish(TableDropped, nil)
 	default:

@@ -122,7 +122,7 @@ func (r *reading) resume(ctx context.Context) error {
 	if from > r.applied {
 		return errCursor
 	}
-	err := s.hub.opts.Source.Covered(s.shard.id, from)
+	err := s.hub.opts.Source.Covered(r.query.Table, s.shard.id, from)
 	if fault.Is(err, fault.CursorTooOld) {
 		return errCursor
 	}
@@ -137,7 +137,9 @@ func (r *reading) resume(ctx context.Context) error {
 		return err
 	}
 	s.snap = nil
-	s.out = append(s.out, Batch{Status: Ready, LastSeq: start})
+	if !s.quiet {
+		s.out = append(s.out, Batch{Status: Ready, LastSeq: start})
+	}
 	s.become(lagging, start)
 	return nil
 }

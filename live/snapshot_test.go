@@ -7,13 +7,11 @@ import (
 	"testing"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
-	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
 	"github.com/kalamdb/kalamdb-go/store/memkv"
-	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
 // fill inserts rows 1 to n, each in a commit of its own, with topics a, b, a...
@@ -186,19 +184,6 @@ func TestSubscription_nextBatchCountsOnlyWhenAwaited(t *testing.T) {
 	}
 }
 
-// versioned is a Source whose table has got a second schema version.
-type versioned struct {
-	*world
-	schema *row.Schema
-}
-
-func (v versioned) Schema(t ident.TableID, ver ident.SchemaVersion) (*row.Schema, error) {
-	if ver == v.schema.Version {
-		return v.schema, nil
-	}
-	return v.world.Schema(t, ver)
-}
-
 func TestSubscription_readsRowsOfOlderSchemas(t *testing.T) {
 	w := newWorld(t, memkv.Name, live.Options{})
 	w.fill(1)
@@ -206,7 +191,7 @@ func TestSubscription_readsRowsOfOlderSchemas(t *testing.T) {
 	changed.Version = 2
 	changed.Columns = []ddl.Column{notes.Columns[0], notes.Columns[2],
 		{ID: 4, Name: "extra", Type: ddl.Type{Kind: value.Int32}}}
-	hub := live.New(live.Options{Source: versioned{w, changed.Schema()}})
+	hub := live.New(live.Options{Source: w})
 	defer hub.Close()
 	sub, err := hub.Subscribe(live.Spec{User: "alice", Query: &predicate.Query{
 		Text: "q", Table: &changed,

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,7 @@ type Subscription struct {
 
 	// Of the goroutine that polls.
 	polling atomic.Bool
+	quiet   bool      // resumes for a subscriber who knows the cursor
 	out     []Message // composed, not yet taken
 	held    *Event    // of a commit that replay is inside of
 	snap    *snapshot // nil unless resuming, loading or waiting
@@ -66,6 +68,7 @@ type Subscription struct {
 	from      clock.Seq // events up to it are not for this subscription
 	pos       clock.Seq // while lagging: everything up to it was composed
 	cursor    clock.Seq
+	acked     bool // the subscriber knows the columns
 	delivered uint64
 	end       Ended
 	endTold   bool
@@ -79,6 +82,9 @@ func newSubscription(h *Hub, spec Spec) *Subscription {
 	}
 	if spec.Options.From != nil {
 		s.state = resuming
+	}
+	if spec.After != nil && s.follow(spec.After, spec.Query) {
+		return s
 	}
 	s.out = []Message{Ack{
 		Columns: spec.Query.Columns, SchemaVersion: spec.Query.Table.Version,
@@ -172,6 +178,8 @@ func (s *Subscription) take(most int) ([]Message, bool) {
 	defer s.shard.mu.Unlock()
 	for _, m := range msgs {
 		switch m := m.(type) {
+		case Ack, Schema:
+			s.acked = true
 		case Changed:
 			s.delivered++
 			if m.Commit {
@@ -267,7 +275,11 @@ func (s *Subscription) endLocked(why EndReason, err error) bool {
 // history once it is polled, or ends, by its policy. It returns false when the
 // subscription has ended.
 func (s *Subscription) offerLocked(events []*Event, err error) bool {
-	if err != nil {
+	switch {
+	case errors.Is(err, errSchema):
+		s.endLocked(SchemaChanged, nil)
+		return false
+	case err != nil:
 		s.endLocked(Failed, err)
 		return false
 	}

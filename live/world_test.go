@@ -148,15 +148,15 @@ func (w *world) Partition(t *ddl.Table, sh ident.ShardID) (store.Partition, bool
 	return w.db.Partition(t.Partition(sh))
 }
 
-func (w *world) Schema(t ident.TableID, v ident.SchemaVersion) (*row.Schema, error) {
-	if t != notes.ID || v != notes.Version {
-		return nil, fault.New(fault.Internal, "no version %d of table %d", v, t)
+func (w *world) Reader(t *ddl.Table, v ident.SchemaVersion) (*row.Reader, error) {
+	if t.ID != notes.ID || v != notes.Version {
+		return nil, fault.New(fault.Internal, "no version %d of table %d", v, t.ID)
 	}
 	if hook := w.midPublish; hook != nil && w.publishing {
 		w.publishing = false
 		hook()
 	}
-	return notesSchema, nil
+	return t.Reader(notesSchema)
 }
 
 var notesSchema = notes.Schema()
@@ -165,7 +165,7 @@ func (w *world) Shard(t *ddl.Table, u ident.UserID) ident.ShardID {
 	return t.Shard(u, w.db.Shards())
 }
 
-func (w *world) Covered(_ ident.ShardID, cursor clock.Seq) error {
+func (w *world) Covered(_ *ddl.Table, _ ident.ShardID, cursor clock.Seq) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if cursor > w.applied || cursor > w.gap[0] && cursor < w.gap[1] {

@@ -36,9 +36,9 @@ func (s *source) Partition(t *ddl.Table, shard ident.ShardID) (store.Partition, 
 	return s.db.Partition(t.Partition(shard))
 }
 
-// Schema implements live.Source.
-func (s *source) Schema(t ident.TableID, v ident.SchemaVersion) (*row.Schema, error) {
-	return s.catalog.Snapshot().Schema(t, v)
+// Reader implements live.Source.
+func (s *source) Reader(t *ddl.Table, v ident.SchemaVersion) (*row.Reader, error) {
+	return s.catalog.Snapshot().Reader(t, v)
 }
 
 // Shard implements live.Source.
@@ -47,7 +47,13 @@ func (s *source) Shard(t *ddl.Table, u ident.UserID) ident.ShardID {
 }
 
 // Covered implements live.Source.
-func (s *source) Covered(shard ident.ShardID, cursor clock.Seq) error {
+func (s *source) Covered(t *ddl.Table, shard ident.ShardID, cursor clock.Seq) error {
+	if now, ok := s.catalog.Snapshot().TableByID(t.ID); ok && cursor > 0 &&
+		(now.Former != 0 || cursor < now.Since) {
+		return fault.New(fault.CursorTooOld,
+			"cursor %s is from before table %s was made or truncated; subscribe without from",
+			cursor, t.FullName())
+	}
 	p, err := s.machine.Partition(shard)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package catalog
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -20,9 +21,13 @@ type Snapshot struct {
 }
 
 type entry struct {
-	def    *ddl.Table
-	schema *row.Schema
+	def     *ddl.Table
+	schemas map[ident.SchemaVersion]*row.Schema // of all versions
+	readers sync.Map                            // of readerKey to *row.Reader
 }
+
+// readerKey names a reader of records of one version into rows of another.
+type readerKey struct{ from, to ident.SchemaVersion }
 
 func newSnapshot() *Snapshot {
 	s := &Snapshot{
@@ -57,7 +62,11 @@ func (s *Snapshot) addNamespace(n *ddl.Namespace) {
 }
 
 func (s *Snapshot) addTable(t *ddl.Table) {
-	s.byID[t.ID] = &entry{def: t, schema: t.Schema()}
+	e := &entry{def: t, schemas: make(map[ident.SchemaVersion]*row.Schema, len(t.Past)+1)}
+	for _, v := range t.Versions() {
+		e.schemas[v.Number], _ = t.SchemaOf(v.Number)
+	}
+	s.byID[t.ID] = e
 	if in := s.tables[t.Namespace]; in != nil && t.State == ddl.Ready {
 		in[t.Name] = t
 	}
@@ -139,16 +148,39 @@ func (s *Snapshot) TableByID(id ident.TableID) (*ddl.Table, bool) {
 	return nil, false
 }
 
-// Schema returns the physical schema that reads rows of a version of a table.
+// Schema returns the physical schema that rows of a version of a table are
+// written with.
 func (s *Snapshot) Schema(id ident.TableID, v ident.SchemaVersion) (*row.Schema, error) {
 	e, ok := s.byID[id]
 	if !ok {
 		return nil, fault.New(fault.TableNotFound, "table number %d is gone", id)
 	}
-	if e.schema.Version != v {
+	schema, ok := e.schemas[v]
+	if !ok {
 		return nil, fault.New(fault.Corruption, "table %s has no schema version %d", e.def.FullName(), v)
 	}
-	return e.schema, nil
+	return schema, nil
+}
+
+// Reader returns what reads records that were written with version v of a
+// table as rows of the definition t, which is of this snapshot or an earlier
+// one. It is compiled once for each pair of versions. A version newer than t
+// is a TRANSACTION_CONFLICT.
+func (s *Snapshot) Reader(t *ddl.Table, v ident.SchemaVersion) (*row.Reader, error) {
+	stored, err := s.Schema(t.ID, v)
+	if err != nil {
+		return nil, err
+	}
+	readers := &s.byID[t.ID].readers
+	key := readerKey{v, t.Version}
+	if r, ok := readers.Load(key); ok {
+		return r.(*row.Reader), nil
+	}
+	r, err := t.Reader(stored)
+	if err == nil {
+		readers.Store(key, r)
+	}
+	return r, err
 }
 
 // suggest returns "; did you mean x?" for the known name nearest to name, or

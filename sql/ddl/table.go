@@ -7,6 +7,7 @@ package ddl
 import (
 	"time"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
@@ -53,6 +54,9 @@ type Column struct {
 	NotNull bool           `json:"not_null,omitempty"`
 	Default *Default       `json:"default,omitempty"`
 	Comment string         `json:"comment,omitempty"`
+	// Fill is the literal that rows show which were written before the column
+	// was added; nil for NULL.
+	Fill *Default `json:"fill,omitempty"`
 }
 
 // Table is a table's definition. PrimaryKey holds positions in Columns.
@@ -70,6 +74,24 @@ type Table struct {
 	Comment    string              `json:"comment,omitempty"`
 	Created    time.Time           `json:"created"`
 	CreatedBy  ident.UserID        `json:"created_by,omitempty"`
+
+	// What schema changes leave behind; see Alter. NextColumn is the id of the
+	// next column that is added, 0 before the first change. Changed and
+	// ChangedBy are of the present version, zero for the first.
+	NextColumn ident.ColumnID `json:"next_column,omitempty"`
+	Past       []Version      `json:"past,omitempty"` // earlier versions, oldest first
+	Changed    time.Time      `json:"changed,omitzero"`
+	ChangedBy  ident.UserID   `json:"changed_by,omitempty"`
+	// Since is a seq below which nothing is of this table: of when it was made
+	// or truncated.
+	Since clock.Seq `json:"since,omitempty"`
+
+	// How far a change has come that a crash may interrupt. Unfenced says that
+	// some shards may not know the version yet. Successor is the id that the
+	// table is about to get, Former the one that it had until then.
+	Unfenced  bool          `json:"unfenced,omitempty"`
+	Successor ident.TableID `json:"successor,omitempty"`
+	Former    ident.TableID `json:"former,omitempty"`
 }
 
 // FullName returns "namespace.table".
@@ -104,6 +126,13 @@ func (t *Table) Schema() *row.Schema {
 		s.Kinds = append(s.Kinds, c.Type.Kind)
 	}
 	return s
+}
+
+// WithID returns t under another id: the same table with other partitions.
+func (t *Table) WithID(id ident.TableID) *Table {
+	c := *t
+	c.ID = id
+	return &c
 }
 
 // KeyOf returns the encoded primary key of a row whose values stand in the

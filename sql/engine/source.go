@@ -28,7 +28,7 @@ type target struct {
 // decoder reads the records of a target. It is used by one goroutine.
 type decoder struct {
 	t      *target
-	schema *row.Schema // of the last record read; most have the same version
+	reader *row.Reader // of the last record read; most have the same version
 }
 
 func (t *target) open() error {
@@ -38,9 +38,9 @@ func (t *target) open() error {
 	db := t.run.env.DB
 	name := t.def.Partition(t.def.Shard(t.owner, db.Shards()))
 	p, ok := db.Partition(name)
-	if !ok {
-		return fault.New(fault.Corruption,
-			"the partition %s of table %s is missing", name, t.def.FullName())
+	if !ok { // dropped or truncated since the catalogue was read
+		return fault.New(fault.TransactionConflict,
+			"table %s was dropped or truncated while the statement ran; run it again", t.def.FullName())
 	}
 	t.store = table.Table{Part: p}
 	return nil
@@ -50,19 +50,15 @@ func (t *target) open() error {
 // columns and the system columns behind them.
 func (d *decoder) decode(rec row.Record, dst []value.Value) error {
 	t := d.t
-	if d.schema == nil || d.schema.Version != rec.Schema {
-		s, err := t.run.env.Catalog.Schema(t.def.ID, rec.Schema)
+	if d.reader == nil || !d.reader.Reads(rec) {
+		r, err := t.run.env.Catalog.Reader(t.def, rec.Schema)
 		if err != nil {
 			return err
 		}
-		d.schema = s
+		d.reader = r
 	}
 	n := len(t.def.Columns)
-	if len(d.schema.Kinds) != n {
-		return fault.New(fault.Corruption, "a row of table %s has %d columns, not %d",
-			t.def.FullName(), len(d.schema.Kinds), n)
-	}
-	if err := d.schema.Decode(rec, dst[:n]); err != nil {
+	if err := d.reader.Read(rec, dst[:n]); err != nil {
 		return err
 	}
 	setSystem(dst[n:], rec.Seq, rec.Deleted)

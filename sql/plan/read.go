@@ -133,18 +133,17 @@ func (r *rows) decode(rec row.Record) error {
 }
 
 func (x *execution) decode(rec row.Record, dst []value.Value) error {
-	schema := x.schema
-	if rec.Schema != schema.Version {
-		var err error
-		if schema, err = x.env.Catalog.Schema(x.def.ID, rec.Schema); err != nil {
+	if rec.Schema == x.schema.Version {
+		return x.schema.Decode(rec, dst)
+	}
+	if x.reader == nil || !x.reader.Reads(rec) {
+		r, err := x.env.Catalog.Reader(x.def, rec.Schema)
+		if err != nil {
 			return err
 		}
-		if len(schema.Kinds) != len(dst) {
-			return fault.New(fault.Corruption, "a row of table %s has %d columns, not %d",
-				x.def.FullName(), len(schema.Kinds), len(dst))
-		}
+		x.reader = r
 	}
-	return schema.Decode(rec, dst)
+	return x.reader.Read(rec, dst)
 }
 
 // Next implements engine.Rows.

@@ -12,6 +12,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 	"github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/store/row"
 	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
@@ -23,6 +24,7 @@ type execution struct {
 	env    *engine.Env
 	user   ident.UserID
 	store  table.Table
+	reader *row.Reader // of the last record of an earlier schema version
 	read   int64
 	result engine.Result
 	rows   rows
