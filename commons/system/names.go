@@ -27,17 +27,18 @@ type Table string
 
 // The system tables. A table appears here with its capability.
 const (
-	Namespaces  Table = "namespaces"
-	Tables      Table = "tables"
-	ColumnDefs  Table = "columns"
-	Users       Table = "users"
-	Partitions  Table = "partitions"
-	Settings    Table = "settings"
-	Stats       Table = "stats"
-	LiveQueries Table = "live_queries"
-	Statements  Table = "statements"
-	ErrorCodes  Table = "error_codes"
-	DataTypes   Table = "data_types"
+	Namespaces   Table = "namespaces"
+	Tables       Table = "tables"
+	ColumnDefs   Table = "columns"
+	Users        Table = "users"
+	Partitions   Table = "partitions"
+	Settings     Table = "settings"
+	Stats        Table = "stats"
+	LiveQueries  Table = "live_queries"
+	Statements   Table = "statements"
+	ErrorCodes   Table = "error_codes"
+	DataTypes    Table = "data_types"
+	Transactions Table = "transactions"
 )
 
 // RootUser is the account that exists from the first start, with role dba.

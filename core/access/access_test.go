@@ -83,6 +83,7 @@ func TestMayRun(t *testing.T) {
 		dialect.Explain: all, dialect.ShowNamespaces: all, dialect.UseNamespace: all,
 		dialect.ShowTables: all, dialect.DescribeTable: all, dialect.ShowCreateTable: all,
 		dialect.ShowLiveQueries: all, dialect.Subscribe: all,
+		dialect.Begin: all, dialect.Commit: all, dialect.Rollback: all,
 		dialect.AlterUser:       all, // narrowed to the caller's own password when it runs
 		dialect.CreateNamespace: dba, dialect.AlterNamespace: dba, dialect.DropNamespace: dba,
 		dialect.CreateUserTable: creators, dialect.CreateSharedTable: dba,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/store"
@@ -12,47 +13,81 @@ import (
 	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
-// Apply stages one command in b. v is the state before b; earlier commands of
-// b are seen through it. A refused command leaves nothing in b, and its reason
-// is in the Outcome; an error return means that the store can't be read, and
-// the batch is to be dropped.
-func (m *Machine) Apply(b *store.Batch, v *store.View, c *command.Command) (Outcome, error) {
-	s, err := m.shard(c.Shard)
-	if err != nil {
-		return Outcome{Err: err}, nil
+// Apply stages commands in b that happen together or not at all, one a shard,
+// and returns what became of each, in order. v is the state before b; earlier
+// commands of b are seen through it. Refused commands leave nothing in b: the
+// reason is in the outcome of the one that was refused. An error return means
+// that the store can't be read, and the batch is to be dropped.
+func (m *Machine) Apply(b *store.Batch, v *store.View, cs []*command.Command) ([]Outcome, error) {
+	outs := make([]Outcome, len(cs))
+	present := make([][]*row.Record, len(cs))
+	for i, c := range cs {
+		s, err := m.shard(c.Shard)
+		if err != nil {
+			outs[i].Err = err
+			return outs, nil
+		}
+		var done bool
+		if outs[i], present[i], done, err = s.admit(b, v, c); err != nil || done {
+			return outs, err
+		}
 	}
+	for i, c := range cs {
+		var err error
+		if outs[i], err = m.change(b, v, c, present[i]); err != nil {
+			return nil, err
+		}
+	}
+	return outs, nil
+}
+
+// admit tells whether a command may be applied, and reads the records under
+// its keys. done is true when it is refused or was applied before.
+func (s *shard) admit(b *store.Batch, v *store.View, c *command.Command) (
+	out Outcome, present []*row.Record, done bool, err error,
+) {
 	if c.Request != nil {
-		if out, done, err := s.repeat(b, v, c); done || err != nil {
-			return out, err
+		if out, done, err = s.repeat(b, v, c); done || err != nil {
+			return out, nil, done, err
 		}
 	}
-	present := make([]*row.Record, len(c.Writes))
+	present = make([]*row.Record, len(c.Writes))
 	for i := range c.Writes {
-		rec, refused, err := s.check(b, v, &c.Writes[i])
-		if err != nil || refused.Err != nil {
-			return refused, err
+		present[i], out, err = s.check(b, v, &c.Writes[i])
+		if err != nil || out.Err != nil {
+			return out, nil, true, err
 		}
-		present[i] = rec
 	}
+	return Outcome{}, present, false, nil
+}
+
+// change stages an admitted command.
+func (m *Machine) change(b *store.Batch, v *store.View, c *command.Command,
+	present []*row.Record,
+) (Outcome, error) {
+	s := m.shards[c.Shard]
 	out := Outcome{Seq: max(c.Clock, s.last+1)}
 	for _, f := range c.Fences {
 		if err := m.raise(b, s, f); err != nil {
 			return Outcome{}, err
 		}
 	}
+	lasts := lastOfRows(c.Writes)
+	next := out.Seq
 	for i := range c.Writes {
-		seq := out.Seq + clock.Seq(i)
-		change, err := s.stage(b, &c.Writes[i], present[i], seq, i == len(c.Writes)-1)
+		if c.Writes[i].Op == command.Check {
+			continue
+		}
+		change, err := s.stage(b, &c.Writes[i], present[i], next, lasts[i])
 		if err != nil {
 			return Outcome{}, err
 		}
-		out.Changes = append(out.Changes, change)
-	}
-	if n := len(c.Writes); n > 0 {
-		out.Seq += clock.Seq(n - 1)
+		out.Changes, out.Seq = append(out.Changes, change), next
+		next++
 	}
 	s.last, s.dirty = out.Seq, true
 	if c.Trim != nil {
+		var err error
 		if out.Trim, err = s.trim(b, v, c.Trim); err != nil {
 			return Outcome{}, err
 		}
@@ -61,6 +96,28 @@ func (m *Machine) Apply(b *store.Batch, v *store.View, c *command.Command) (Outc
 		return out, s.remember(b, v, c.Request, out.Seq)
 	}
 	return out, nil
+}
+
+// lastOfRows marks the last change of each user's rows of each table, where a
+// reader of those rows' history finds the end of the commit.
+func lastOfRows(writes []command.Write) []bool {
+	type rows struct {
+		table ident.TableID
+		user  ident.UserID
+	}
+	lasts := make([]bool, len(writes))
+	if len(writes) == 1 {
+		lasts[0] = true
+		return lasts
+	}
+	seen := make(map[rows]bool)
+	for i := len(writes) - 1; i >= 0; i-- {
+		w := &writes[i]
+		if k := (rows{w.Table, w.User}); w.Op != command.Check && !seen[k] {
+			seen[k], lasts[i] = true, true
+		}
+	}
+	return lasts
 }
 
 // check tells whether a write's precondition holds. It returns the record that

@@ -47,6 +47,10 @@ type Fence struct {
 	Dropped   bool
 }
 
+// Check is the operation of a Write that changes nothing: only its
+// precondition counts.
+const Check row.Op = 0
+
 // Write is one row's change with its precondition: the live row has seq
 // Expect, or there is none when Expect is 0.
 type Write struct {

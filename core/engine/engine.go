@@ -42,6 +42,7 @@ type (
 	Result       = exec.Result
 	Sink         = exec.Sink
 	Subscription = exec.Subscription
+	Session      = exec.Session
 )
 
 // Engine is an open database.
@@ -185,6 +186,10 @@ func (e *Engine) Close() error {
 func (e *Engine) Execute(ctx context.Context, id Identity, req Request, sink Sink) error {
 	return e.exec.Run(ctx, id, req, sink)
 }
+
+// NewSession returns a session, which keeps a transaction open between the
+// requests of a connection. Its owner closes it before the engine.
+func (e *Engine) NewSession() *Session { return e.exec.NewSession() }
 
 // Subscribe opens a live query; see exec.Executor.Subscribe.
 func (e *Engine) Subscribe(ctx context.Context, id Identity, sub Subscription) (

@@ -7,6 +7,7 @@ package exec
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,12 @@ import (
 type Limits struct {
 	SQL              dialect.Limits
 	StatementTimeout time.Duration // 0 means 60 seconds
+
+	// Of a transaction: how long it may be open, and what it may write. 0 means
+	// 60 seconds, 100,000 rows and 16 MiB.
+	TransactionTimeout time.Duration
+	TransactionRows    int
+	TransactionBytes   int
 }
 
 // Parts are what an Executor works with. All are required, but for Figures.
@@ -55,14 +62,30 @@ type Executor struct {
 	plans  *plan.Cache
 	schema chan struct{} // holds a token: one change of the catalogue at a time
 
+	transactions sync.Map // of *transaction, the open ones
+
 	statements, failures, conflicts atomic.Int64
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.StatementTimeout == 0 {
+		l.StatementTimeout = time.Minute
+	}
+	if l.TransactionTimeout == 0 {
+		l.TransactionTimeout = time.Minute
+	}
+	if l.TransactionRows == 0 {
+		l.TransactionRows = 100_000
+	}
+	if l.TransactionBytes == 0 {
+		l.TransactionBytes = 16 << 20
+	}
+	return l
 }
 
 // New returns an Executor.
 func New(parts Parts, limits Limits) *Executor {
-	if limits.StatementTimeout == 0 {
-		limits.StatementTimeout = time.Minute
-	}
+	limits = limits.withDefaults()
 	x := &Executor{
 		Parts: parts, limits: limits, plans: plan.New(plan.Options{Limits: limits.SQL}),
 		schema: make(chan struct{}, 1),
@@ -88,9 +111,15 @@ type Request struct {
 	// RequestID makes writes repeatable: the same id, user and statement
 	// within 24 hours returns the first result. "" for none.
 	RequestID string
+	// Session keeps a transaction open beyond the request; nil rolls one back
+	// that the request leaves open.
+	Session *Session
+
 	// OneRead refuses all but one statement that reads. Its rows may take as
 	// long as the statement's time allows.
 	OneRead bool
+
+	as ident.UserID // the identity's acting user
 }
 
 // Result is the outcome of one statement. Rows is open only while the sink
@@ -132,13 +161,28 @@ func (x *Executor) Run(ctx context.Context, id session.Identity, req Request, si
 		return fault.New(fault.InvalidParameter, "rows are streamed of one statement that reads; "+
 			"send others with Accept: application/json")
 	}
+	req.as = id.As
+	s := req.Session
+	if s == nil {
+		s = x.NewSession()
+		defer s.Close()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range stmts {
-		one := &run{x: x, id: id, req: &req, st: &stmts[i], number: i + 1}
+		one := &run{
+			x: x, id: id, req: &req, session: s, st: &stmts[i], number: i + 1, rest: stmts[i+1:],
+		}
 		x.statements.Add(1)
 		if err := one.do(ctx, sink); err != nil {
 			x.failures.Add(1)
 			return locate(err, &stmts[i], i+1)
 		}
+	}
+	if req.Session == nil && s.tx != nil {
+		return fault.New(fault.InvalidSQL,
+			"the request ended inside a transaction, which was rolled back; end it with COMMIT").
+			At(len(stmts), 0)
 	}
 	return nil
 }
@@ -165,6 +209,9 @@ type run struct {
 	req    *Request
 	st     *dialect.Statement
 	number int
+
+	session *Session            // whose mu is held
+	rest    []dialect.Statement // of the request, behind st
 }
 
 func (r *run) do(ctx context.Context, sink Sink) error {
@@ -181,7 +228,17 @@ func (r *run) do(ctx context.Context, sink Sink) error {
 		res.Kind, res.AsUser = r.st.Kind, r.id.Acting()
 		return sink(res)
 	}
-	switch r.st.Kind.Info().Class {
+	if err := r.session.checkLocked(r.id); err != nil {
+		return err
+	}
+	class := r.st.Kind.Info().Class
+	if r.session.tx != nil && (class == dialect.Schema || class == dialect.Account) {
+		return fault.New(fault.Unsupported,
+			"%s can't run in a transaction; COMMIT or ROLLBACK it first", r.st.Kind)
+	}
+	switch class {
+	case dialect.Transaction:
+		return r.transact(ctx, emit)
 	case dialect.Read:
 		return r.read(ctx, emit)
 	case dialect.Write:
@@ -197,12 +254,25 @@ func (r *run) do(ctx context.Context, sink Sink) error {
 // env is what package sql sees of the run. The caller keeps v.
 func (r *run) env(v *store.View) *sqlengine.Env {
 	cat := r.x.Catalog.Snapshot()
-	return &sqlengine.Env{
+	env := &sqlengine.Env{
 		Catalog: cat, DB: r.x.DB, View: v, Gen: r.x.Gen, Now: r.x.Now(),
 		Rights: r.rights(cat), System: &systemRows{r: r, cat: cat, view: v},
 		Caller: r.id.Caller, Role: r.id.Role, User: r.id.Acting(),
 		Namespace: r.req.Namespace, Params: r.req.Params,
 	}
+	if tx := r.session.tx; tx != nil {
+		env.Pending, env.Lock = &tx.set, tx.lock
+	}
+	return env
+}
+
+// view returns what the statement reads, which the caller releases: the
+// transaction's view, else the present one.
+func (r *run) view() *store.View {
+	if tx := r.session.tx; tx != nil {
+		return tx.view.Retain()
+	}
+	return r.x.DB.View()
 }
 
 func (r *run) rights(cat *catalog.Snapshot) *access.Rights {
@@ -210,7 +280,7 @@ func (r *run) rights(cat *catalog.Snapshot) *access.Rights {
 }
 
 func (r *run) read(ctx context.Context, emit Sink) error {
-	v := r.x.DB.View()
+	v := r.view()
 	defer v.Release()
 	res, err := r.plan(ctx, v)
 	if err != nil {
@@ -237,8 +307,10 @@ func (t *timed) Next(context.Context) ([]value.Value, error) { return t.Rows.Nex
 // there is one, else by the query engine. The caller keeps v.
 func (r *run) plan(ctx context.Context, v *store.View) (*sqlengine.Result, error) {
 	env := r.env(v)
-	if res, handled, err := r.x.plans.Run(ctx, r.st, env); handled {
-		return res, err
+	if env.Pending == nil {
+		if res, handled, err := r.x.plans.Run(ctx, r.st, env); handled {
+			return res, err
+		}
 	}
 	return r.x.SQL.Run(ctx, r.st, env)
 }
@@ -277,7 +349,10 @@ func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subsc
 	if len(stmts) != 1 {
 		return nil, fault.New(fault.LiveUnsupportedQuery, "a live query is one SELECT")
 	}
-	r := &run{x: x, id: id, st: &stmts[0], req: &Request{Namespace: sub.Namespace}}
+	r := &run{
+		x: x, id: id, st: &stmts[0], session: x.NewSession(),
+		req: &Request{Namespace: sub.Namespace},
+	}
 	query, opts, err := liveText(r.st, sub.Options)
 	if err != nil {
 		return nil, err

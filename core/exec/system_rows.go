@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,8 @@ func (s *systemRows) SystemRows(_ context.Context, t system.Table) ([][]value.Va
 		return call(s.r.x.Figures), nil
 	case system.LiveQueries:
 		return s.liveQueries()
+	case system.Transactions:
+		return s.transactions(), nil
 	case system.Statements:
 		return statementRows(), nil
 	case system.ErrorCodes:
@@ -212,6 +215,22 @@ func (s *systemRows) liveQueries() ([][]value.Value, error) {
 		})
 	}
 	return rows, nil
+}
+
+func (s *systemRows) transactions() (rows [][]value.Value) {
+	all := mayManage(s.r.id.Role)
+	s.r.x.transactions.Range(func(k, _ any) bool {
+		tx := k.(*transaction)
+		if all || tx.caller == s.r.id.Caller {
+			rows = append(rows, []value.Value{
+				text(tx.id), text(tx.caller), timeOf(tx.started),
+				value.NewBigInt(tx.rows.Load()), value.NewBigInt(tx.bytes.Load()),
+			})
+		}
+		return true
+	})
+	slices.SortFunc(rows, func(a, b []value.Value) int { return value.Compare(a[0], b[0]) })
+	return rows
 }
 
 func statementRows() (rows [][]value.Value) {

@@ -28,6 +28,9 @@ type outcome struct {
 }
 
 func (r *run) write(ctx context.Context, emit Sink) error {
+	if r.session.tx != nil {
+		return r.writeInside(ctx, emit)
+	}
 	request, err := r.request()
 	if err != nil {
 		return err

@@ -94,12 +94,21 @@ const (
 )
 
 type proposal struct {
-	c     *command.Command
+	cs    []*command.Command // which happen together
 	state atomic.Int32
 	done  chan struct{}
-	out   apply.Outcome
+	outs  []apply.Outcome // in the order of cs
 	err   error
 }
+
+func (p *proposal) size() (n int) {
+	for _, c := range p.cs {
+		n += c.Size()
+	}
+	return n
+}
+
+func (p *proposal) trims() bool { return p.cs[0].Trim != nil }
 
 // ceilingAhead is how far ahead of use the ceiling is persisted. After a crash
 // the clock starts that far in the future at most.
@@ -186,19 +195,28 @@ func (l *Local) raiseCeiling(b *store.Batch, used clock.Seq) {
 
 // Propose implements Log.
 func (l *Local) Propose(ctx context.Context, c *command.Command) (apply.Outcome, error) {
-	p := &proposal{c: c, done: make(chan struct{})}
-	if err := l.enqueue(ctx, p); err != nil {
+	outs, err := l.ProposeAll(ctx, []*command.Command{c})
+	if err != nil {
 		return apply.Outcome{}, err
+	}
+	return outs[0], nil
+}
+
+// ProposeAll implements Log: the commands are applied in one batch.
+func (l *Local) ProposeAll(ctx context.Context, cs []*command.Command) ([]apply.Outcome, error) {
+	p := &proposal{cs: cs, done: make(chan struct{})}
+	if err := l.enqueue(ctx, p); err != nil {
+		return nil, err
 	}
 	select {
 	case <-p.done:
 	case <-ctx.Done():
 		if p.state.CompareAndSwap(waiting, withdrawn) {
-			return apply.Outcome{}, fault.From(ctx.Err())
+			return nil, fault.From(ctx.Err())
 		}
 		<-p.done
 	}
-	return p.out, p.err
+	return p.outs, p.err
 }
 
 func (l *Local) enqueue(ctx context.Context, p *proposal) error {
@@ -262,9 +280,9 @@ func (l *Local) commitLoop() {
 // gather adds what waits behind the first proposal, within the batch's bounds.
 // A trim reads the committed state only, so it is a batch of its own.
 func (l *Local) gather(group []*proposal) []*proposal {
-	bytes := group[0].c.Size()
+	bytes := group[0].size()
 	for len(group) < l.opts.BatchCommands && bytes < l.opts.BatchBytes {
-		if group[len(group)-1].c.Trim != nil {
+		if group[len(group)-1].trims() {
 			return group
 		}
 		select {
@@ -272,12 +290,12 @@ func (l *Local) gather(group []*proposal) []*proposal {
 			if !ok {
 				return group
 			}
-			if p.c.Trim != nil {
+			if p.trims() {
 				l.commit(group)
 				group = group[:0]
 			}
 			group = append(group, p)
-			bytes += p.c.Size()
+			bytes += p.size()
 		default:
 			return group
 		}
@@ -302,7 +320,7 @@ func (l *Local) commit(group []*proposal) {
 	}
 	for _, p := range begun {
 		if err != nil {
-			p.out, p.err = apply.Outcome{}, err
+			p.outs, p.err = nil, err
 		}
 		close(p.done)
 	}
@@ -323,7 +341,7 @@ func (l *Local) applyAll(b *store.Batch, group []*proposal) ([]*proposal, error)
 	}
 	for _, p := range begun {
 		var err error
-		if p.out, err = l.machine.Apply(b, v, p.c); err != nil {
+		if p.outs, err = l.machine.Apply(b, v, p.cs); err != nil {
 			return begun, err
 		}
 	}
@@ -337,8 +355,10 @@ func (l *Local) applyAll(b *store.Batch, group []*proposal) ([]*proposal, error)
 func (l *Local) holdCeiling(group []*proposal) error {
 	most, writes := l.machine.Last(), 0
 	for _, p := range group {
-		most = max(most, p.c.Clock)
-		writes += len(p.c.Writes) + 1
+		for _, c := range p.cs {
+			most = max(most, c.Clock)
+			writes += len(c.Writes) + 1
+		}
 	}
 	if most+clock.Seq(writes) < l.ceiling {
 		return nil
@@ -375,9 +395,11 @@ func (l *Local) publish(group []*proposal) {
 	changed := make(map[ident.ShardID][]live.Change)
 	last := make(map[ident.ShardID]clock.Seq)
 	for _, p := range group {
-		if p.out.Err == nil && len(p.out.Changes) > 0 {
-			changed[p.c.Shard] = append(changed[p.c.Shard], p.out.Changes...)
-			last[p.c.Shard] = p.out.Seq
+		for i, out := range p.outs {
+			if s := p.cs[i].Shard; len(out.Changes) > 0 {
+				changed[s] = append(changed[s], out.Changes...)
+				last[s] = out.Seq
+			}
 		}
 	}
 	for s, changes := range changed {

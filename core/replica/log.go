@@ -19,6 +19,11 @@ type Log interface {
 	// the outcome, so that an answer never leaves it open whether a write
 	// happened.
 	Propose(ctx context.Context, c *command.Command) (apply.Outcome, error)
+	// ProposeAll is Propose for commands that happen together or not at all,
+	// one a shard. The outcomes stand in their order; when one is refused, so
+	// are all. A log that can't do it over several shards refuses with
+	// CROSS_SHARD_TRANSACTION.
+	ProposeAll(ctx context.Context, cs []*command.Command) ([]apply.Outcome, error)
 	// Close refuses further commands, finishes those that are queued and
 	// returns when all is durable.
 	Close() error

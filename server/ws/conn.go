@@ -15,6 +15,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/wire"
+	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/live"
 )
@@ -41,6 +42,7 @@ type conn struct {
 	lastRead atomic.Int64 // unix nanoseconds of the last complete frame
 
 	namespace ident.NamespaceID // of the last USE; the worker's
+	session   *engine.Session   // of its queries, nil before the first; the worker's
 
 	mu       sync.Mutex
 	changed  sync.Cond // any of the following; L is mu
@@ -103,6 +105,9 @@ func (c *conn) finish(err error) {
 		c.changed.Wait()
 	}
 	c.mu.Unlock()
+	if c.session != nil {
+		c.session.Close()
+	}
 	if err != nil && !errors.Is(err, errBroken) {
 		c.linger()
 	}

@@ -300,8 +300,12 @@ func (c *conn) execute(
 	if err != nil {
 		return err
 	}
+	if c.session == nil {
+		c.session = c.srv.opts.Engine.NewSession()
+	}
 	req := engine.Request{
 		SQL: m.SQL, Params: params, Namespace: c.namespace, RequestID: m.RequestID,
+		Session: c.session,
 	}
 	if m.NamespaceID != "" {
 		req.Namespace = ident.NamespaceID(strings.ToLower(m.NamespaceID))

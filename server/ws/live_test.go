@@ -240,3 +240,37 @@ func TestLive_StalledReader(t *testing.T) {
 	s.MustSQL(t, user("alice"), "DELETE FROM chat.messages WHERE id = 0")
 	reader.expect(wire.TypeChange)
 }
+
+func TestQuery_TransactionOverSeveralQueries(t *testing.T) {
+	s := servertest.WithMessages(t)
+	c, other := login(t, s, "alice"), login(t, s, "alice")
+	ask := func(c *client, sql string) string {
+		c.send(`{"type":"query","id":"1","sql":%q}`, sql)
+		m := c.expect(wire.TypeResult)
+		if e, failed := m["error"].(map[string]any); failed {
+			return fmt.Sprint(e["code"])
+		}
+		return fmt.Sprint(m["results"].([]any)[0].(map[string]any)["rows"])
+	}
+	const count = "SELECT COUNT(*) FROM chat.messages"
+	ask(c, "BEGIN")
+	ask(c, "INSERT INTO chat.messages VALUES (1, 'x')")
+	for who, want := range map[*client]string{c: "[[1]]", other: "[[0]]"} {
+		if got := ask(who, count); got != want {
+			t.Errorf("count = %s, want %s", got, want)
+		}
+	}
+	ask(c, "COMMIT")
+	if got := ask(other, count); got != "[[1]]" {
+		t.Errorf("count after the commit = %s", got)
+	}
+	ask(c, "BEGIN; DELETE FROM chat.messages")
+	c.conn.Close()
+	ask(other, "BEGIN")
+	if got := ask(other, "COMMIT; "+count); got != "[]" {
+		t.Errorf("an empty transaction: %s", got)
+	}
+	if got := ask(other, count); got != "[[1]]" {
+		t.Errorf("count after a client left in a transaction = %s", got)
+	}
+}

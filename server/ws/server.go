@@ -25,6 +25,8 @@ import (
 type Engine interface {
 	// Execute runs the statements of req and gives each result to sink.
 	Execute(ctx context.Context, id session.Identity, req engine.Request, sink engine.Sink) error
+	// NewSession returns what keeps a transaction open between queries.
+	NewSession() *engine.Session
 	// Subscribe opens a live query.
 	Subscribe(ctx context.Context, id session.Identity, sub engine.Subscription) (
 		*live.Subscription, error)

@@ -29,6 +29,9 @@ const (
 	ShowSettings
 	ShowLiveQueries
 	Subscribe
+	Begin
+	Commit
+	Rollback
 	kindEnd
 )
 
@@ -37,11 +40,12 @@ type Class uint8
 
 // The classes of statements.
 const (
-	Read    Class = iota + 1 // reads tables
-	Write                    // changes rows: a write set for the commit path
-	Schema                   // changes the catalogue
-	Account                  // changes users
-	Session                  // changes or tells the session's own state
+	Read        Class = iota + 1 // reads tables
+	Write                        // changes rows: a write set for the commit path
+	Schema                       // changes the catalogue
+	Account                      // changes users
+	Session                      // changes or tells the session's own state
+	Transaction                  // begins or ends a transaction
 )
 
 // KindInfo is a row of the table of statements.
@@ -62,6 +66,7 @@ const (
 	areaTable     = "table"
 	areaUser      = "user"
 	areaLive      = "live"
+	areaTx        = "transaction"
 	areaOther     = "other"
 )
 
@@ -150,6 +155,13 @@ var kinds = [kindEnd]KindInfo{
 		Form: "SUBSCRIBE TO [ns.]t | SELECT ... " +
 			"[OPTIONS (last_rows = n, from = seq, batch_size = n)]",
 		Example: "SUBSCRIBE TO chat.messages OPTIONS (last_rows = 50)"},
+
+	Begin: {Area: areaTx, Text: "BEGIN", Who: whoAll, Class: Transaction,
+		Form: "BEGIN [WORK] | START TRANSACTION", Example: "BEGIN"},
+	Commit: {Area: areaTx, Text: "COMMIT", Who: whoAll, Class: Transaction,
+		Form: "COMMIT [WORK]", Example: "COMMIT"},
+	Rollback: {Area: areaTx, Text: "ROLLBACK", Who: whoAll, Class: Transaction,
+		Form: "ROLLBACK [WORK]", Example: "ROLLBACK"},
 }
 
 // String returns the statement's name, such as "CREATE USER TABLE".

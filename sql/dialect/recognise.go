@@ -22,6 +22,10 @@ const (
 	wordDesc      = "DESC"
 	wordSubscribe = "SUBSCRIBE"
 	wordExecute   = "EXECUTE"
+	wordBegin     = "BEGIN"
+	wordStart     = "START"
+	wordCommit    = "COMMIT"
+	wordRollback  = "ROLLBACK"
 )
 
 // engineKinds are the statements that the query engine parses itself.
@@ -32,23 +36,23 @@ var engineKinds = map[string]Kind{
 // ownWords are the first words of statements that are parsed here.
 var ownWords = []string{
 	wordWith, wordExplain, wordCreate, wordAlter, wordDrop, wordShow, wordUse, wordDescribe,
-	wordDesc, wordSubscribe, wordExecute,
+	wordDesc, wordSubscribe, wordExecute, wordBegin, wordStart, wordCommit, wordRollback,
 }
 
 // notOffered are the first words of statements that are SQL, or will be ours,
 // and are refused by name. The values say what to do instead.
 var notOffered = map[string]string{
-	"ACK": "", "ANALYZE": "", "BACKUP": "", "BEGIN": "", "BINLOG": "", "CACHE": "",
+	"ACK": "", "ANALYZE": "", "BACKUP": "", "BINLOG": "", "CACHE": "",
 	"CALL": "", "CHANGE": "", "CHECK": "", "CHECKSUM": "", "CLEAR": "", "CLUSTER": "",
-	"COMMIT": "", "COMPACT": "", "CONSUME": "", "COPY": "", "DEALLOCATE": "", "DECLARE": "",
+	"COMPACT": "", "CONSUME": "", "COPY": "", "DEALLOCATE": "", "DECLARE": "",
 	"DO": "use SELECT", "END": "", "ERASE": "", "EXPORT": "", "FETCH": "", "FLUSH": "",
 	"GRANT": "rights go by role: ALTER USER 'id' SET ROLE r", "HANDLER": "", "HELP": "",
 	"IMPORT": "", "INSTALL": "", "KILL": "", "LISTEN": "use SUBSCRIBE TO", "LOAD": "",
 	"LOCK": "", "MERGE": "", "NOTIFY": "", "OPTIMIZE": "", "PREPARE": "", "PURGE": "",
 	"REFRESH": "", "RELEASE": "", "RENAME": "", "REPAIR": "", "REPLACE": "use UPDATE or INSERT",
 	"REPLAY": "", "RESET": "", "RESIGNAL": "", "RESTORE": "", "REVOKE": "rights go by role: " +
-		"ALTER USER 'id' SET ROLE r", "ROLLBACK": "", "RUN": "", "SAVEPOINT": "",
-	"SET": "", "SHUTDOWN": "", "SIGNAL": "", "START": "", "STOP": "", "STORAGE": "",
+		"ALTER USER 'id' SET ROLE r", "RUN": "", "SAVEPOINT": "",
+	"SET": "", "SHUTDOWN": "", "SIGNAL": "", "STOP": "", "STORAGE": "",
 	"TABLE": "use SELECT * FROM the table", "TRACE": "", "TRUNCATE": "use DELETE FROM",
 	"UNINSTALL": "", "UNLISTEN": "", "UNLOCK": "", "VACUUM": "", "WAIT": "", "XA": "",
 }
@@ -81,6 +85,8 @@ func (p *parser) statement() (Kind, Node, error) {
 		return p.describe()
 	case wordSubscribe:
 		return p.subscribe()
+	case wordBegin, wordStart, wordCommit, wordRollback:
+		return p.transaction(word)
 	}
 	return p.unknown(word)
 }

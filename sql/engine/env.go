@@ -28,7 +28,12 @@ type Env struct {
 	Role      ident.Role
 	User      ident.UserID // acting user, "" when there is none
 	Namespace ident.NamespaceID
-	Params    []value.Value
+	// Pending are the writes of the open transaction, which lie over View; nil
+	// outside of one. Lock is told of each row that a SELECT ... FOR UPDATE
+	// reads, as the user's row had seq in View; nil refuses the clause.
+	Pending *writeset.Set
+	Lock    func(t *ddl.Table, owner ident.UserID, pk []byte, seq clock.Seq)
+	Params  []value.Value
 }
 
 // Rights decides whether the caller may use a table. owner is whose rows, ""

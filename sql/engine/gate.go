@@ -85,7 +85,7 @@ func (g *gate) setOp(s *ast.SetOp, outer *scope) error {
 		return refuse("SELECT ... INTO is not offered")
 	}
 	if locks(s.Lock) {
-		return refuse("SELECT ... FOR UPDATE is not offered yet")
+		return refuse("FOR UPDATE is not offered in a UNION")
 	}
 	if err := g.with(s.With, outer); err != nil {
 		return err
@@ -176,7 +176,7 @@ func (g *gate) with(w *ast.With, outer *scope) error {
 }
 
 func (g *gate) selects(s *ast.Select, outer *scope) error {
-	if err := selectClauses(s); err != nil {
+	if err := g.selectClauses(s); err != nil {
 		return err
 	}
 	if err := g.with(s.With, outer); err != nil {
@@ -208,12 +208,16 @@ func (g *gate) selects(s *ast.Select, outer *scope) error {
 }
 
 // selectClauses refuses the clauses that a SELECT must not have.
-func selectClauses(s *ast.Select) error {
+func (g *gate) selectClauses(s *ast.Select) error {
+	if locks(s.Lock) {
+		if err := g.forUpdate(s.Lock); err != nil {
+			return err
+		}
+		s.Lock = nil
+	}
 	switch o := s.QueryOpts; {
 	case s.Into != nil:
 		return refuse("SELECT ... INTO is not offered")
-	case locks(s.Lock):
-		return refuse("SELECT ... FOR UPDATE is not offered yet")
 	case len(o.DistinctOn) > 0:
 		return refuse("SELECT DISTINCT ON is not offered; use GROUP BY")
 	case o.SQLCalcFoundRows:
@@ -221,6 +225,19 @@ func selectClauses(s *ast.Select) error {
 	}
 	s.Comments = nil
 	s.QueryOpts.SQLCache, s.QueryOpts.SQLNoCache = false, false
+	return nil
+}
+
+// forUpdate has the rows that the statement reads become preconditions of the
+// transaction.
+func (g *gate) forUpdate(l *ast.Lock) error {
+	switch {
+	case !strings.EqualFold(strings.TrimSpace(l.Type), "for update") || len(l.Tables) > 0:
+		return refuse("of the locking clauses FOR UPDATE is offered")
+	case g.run.env.Lock == nil:
+		return refuse("SELECT ... FOR UPDATE needs a transaction; send BEGIN before it")
+	}
+	g.run.locking = true
 	return nil
 }
 

@@ -8,7 +8,9 @@ import (
 	gms "github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/variables"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
 )
 
 // session is what the library keeps per connection. Ours is used for one
@@ -61,6 +63,14 @@ type execution struct {
 	used     atomic.Int64 // bytes, see meter.go
 	meters   meters
 	cursors  cursors
+	locking  bool // a SELECT ... FOR UPDATE
+}
+
+// lock tells the transaction of a row that a SELECT ... FOR UPDATE reads.
+func (run *execution) lock(t *target, pk []byte, seq clock.Seq) {
+	if run.locking && t.def.Kind != ddl.SystemTable {
+		run.env.Lock(t.def, t.owner, pk, seq)
+	}
 }
 
 // of returns the execution that a library callback belongs to.

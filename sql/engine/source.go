@@ -77,12 +77,16 @@ func (t *target) width() int { return len(t.def.Columns) + len(system.Columns) }
 
 // get reads the record of one key. ok is false when there is none to be seen.
 func (t *target) get(pk []byte) (rec row.Record, ok bool, err error) {
-	rec, ok, err = t.store.Get(t.run.env.View, t.owner, pk)
+	rec, ok, err = t.recordAt(pk)
 	if err != nil || !ok {
 		return rec, false, err
 	}
 	t.run.rowsRead.Add(1)
-	return rec, t.deleted || !rec.Deleted, nil
+	if rec.Deleted {
+		return rec, t.deleted, nil
+	}
+	t.run.lock(t, pk, rec.Seq)
+	return rec, true, nil
 }
 
 // span is a part [lo, hi) of a table's encoded primary keys; a nil hi is the
@@ -95,7 +99,7 @@ type cursor struct {
 	t       *target
 	spans   []span
 	reverse bool
-	rows    *table.Rows
+	rows    records
 	steps   int
 	decoder decoder
 	system  [][]value.Value // the rows of a system table
@@ -171,6 +175,9 @@ func (c *cursor) next(ctx context.Context, dst []value.Value) (ok bool, err erro
 		if rec.Deleted && !c.t.deleted {
 			continue
 		}
+		if !rec.Deleted {
+			c.t.run.lock(c.t, c.rows.PK(), rec.Seq)
+		}
 		return true, c.decoder.decode(rec, dst)
 	}
 }
@@ -186,8 +193,7 @@ func (c *cursor) advance() bool {
 	} else {
 		s, c.spans = c.spans[0], c.spans[1:]
 	}
-	c.rows = c.t.store.Scan(c.t.run.env.View, c.t.owner,
-		table.Span{Lo: s.lo, Hi: s.hi, Reverse: c.reverse})
+	c.rows = c.t.records(s, c.reverse)
 	return true
 }
 

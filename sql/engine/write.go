@@ -124,7 +124,7 @@ type stored struct {
 
 // load reads the whole row of a key that a query has just found.
 func (w *writer) load(pk []byte) (*stored, error) {
-	rec, found, err := w.target.store.Get(w.run.env.View, w.target.owner, pk)
+	rec, found, err := w.target.recordAt(pk)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,9 @@
 package writeset
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
@@ -35,6 +38,13 @@ type Set struct {
 	writes []*Write
 	byKey  map[key]*Write
 	bytes  int
+	sorted map[owner][]*Write // by primary key; made by Range, dropped by a new key
+}
+
+// owner is whose rows of which table.
+type owner struct {
+	table ident.TableID
+	user  ident.UserID
 }
 
 // Lookup returns the pending write of a key, or nil. A write whose row was
@@ -58,6 +68,7 @@ func (s *Set) Add(w Write) {
 		c := w
 		s.byKey[k] = &c
 		s.writes = append(s.writes, &c)
+		delete(s.sorted, owner{w.Table.ID, w.User})
 		return
 	}
 	s.bytes -= len(prev.PK) + len(prev.Payload)
@@ -83,6 +94,46 @@ func (s *Set) Writes() []Write {
 		}
 	}
 	return out
+}
+
+// Range returns the writes of a user's keys in [lo, hi) in the order of keys,
+// those with Op 0 included; a nil hi is the end. The slice is the caller's, the
+// writes are not.
+func (s *Set) Range(t ident.TableID, u ident.UserID, lo, hi []byte) []*Write {
+	own := owner{t, u}
+	all, ok := s.sorted[own]
+	if !ok {
+		for _, w := range s.writes {
+			if w.Table.ID == t && w.User == u {
+				all = append(all, w)
+			}
+		}
+		slices.SortFunc(all, func(a, b *Write) int { return bytes.Compare(a.PK, b.PK) })
+		if s.sorted == nil {
+			s.sorted = make(map[owner][]*Write)
+		}
+		s.sorted[own] = all
+	}
+	at := func(key []byte) int {
+		i, _ := slices.BinarySearchFunc(all, key, func(w *Write, k []byte) int {
+			return bytes.Compare(w.PK, k)
+		})
+		return i
+	}
+	from, to := at(lo), len(all)
+	if hi != nil {
+		to = max(from, at(hi))
+	}
+	return slices.Clone(all[from:to])
+}
+
+// Merge adds all writes of other, in order.
+func (s *Set) Merge(other *Set) {
+	for _, w := range other.writes {
+		if w.Op != 0 {
+			s.Add(*w)
+		}
+	}
 }
 
 // Len returns the number of keys in the set.

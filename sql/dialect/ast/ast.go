@@ -147,6 +147,18 @@ type SubscribeOptions struct {
 	BatchSize *int       // rows per batch of the snapshot, from 1
 }
 
+// Begin is BEGIN [WORK] or START TRANSACTION.
+type Begin struct{}
+
+// Commit is COMMIT [WORK].
+type Commit struct{}
+
+// Rollback is ROLLBACK [WORK].
+type Rollback struct{}
+
+func (*Begin) node()           {}
+func (*Commit) node()          {}
+func (*Rollback) node()        {}
 func (*CreateNamespace) node() {}
 func (*AlterNamespace) node()  {}
 func (*DropNamespace) node()   {}

@@ -1,0 +1,365 @@
+package exec
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/keyspace"
+	"github.com/kalamdb/kalamdb-go/core/apply"
+	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/dialect"
+	"github.com/kalamdb/kalamdb-go/sql/writeset"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// A transaction reads one view, with its own writes over it, and commits them
+// as one command for each shard, all in one batch. Each write carries the seq
+// that its row had in the view, so a commit is refused when another was
+// faster: snapshot isolation, in which write skew is possible. Rows read by
+// SELECT ... FOR UPDATE are checked like written ones.
+
+// Session is what a connection keeps between its requests: an open
+// transaction. Its requests run one after another. The zero Session is not
+// useful; see Executor.NewSession.
+type Session struct {
+	x  *Executor
+	mu sync.Mutex // held while a request runs
+	tx *transaction
+	// lost says why the transaction that the client may believe in is gone.
+	lost *fault.Error
+}
+
+// NewSession returns a session, which its connection closes.
+func (x *Executor) NewSession() *Session { return &Session{x: x} }
+
+// Close rolls back what is open. It waits for a request that runs.
+func (s *Session) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.endLocked(nil)
+}
+
+// InTransaction reports whether a transaction is open. It waits for a request
+// that runs.
+func (s *Session) InTransaction() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tx != nil
+}
+
+type transaction struct {
+	id      string
+	caller  ident.UserID
+	started time.Time
+	view    *store.View
+	set     writeset.Set
+	locks   map[lockKey]command.Write
+	expiry  *time.Timer
+	rows    atomic.Int64 // of set and locks, for system.transactions
+	bytes   atomic.Int64
+
+	affected []int64    // of its writes, in order
+	replay   *txOutcome // not nil while a repeated request is answered
+}
+
+type lockKey struct {
+	table ident.TableID
+	user  ident.UserID
+	pk    string
+}
+
+// txOutcome is what a repeated transaction is answered with.
+type txOutcome struct {
+	Affected []int64 `json:"affected"`
+	Seq      string  `json:"seq"`
+}
+
+// endLocked closes the open transaction without committing it. why is told to
+// the next statement, nil when the client asked for the end.
+func (s *Session) endLocked(why *fault.Error) {
+	if s.tx == nil {
+		return
+	}
+	s.tx.expiry.Stop()
+	s.tx.view.Release()
+	s.x.transactions.Delete(s.tx)
+	s.tx, s.lost = nil, why
+}
+
+// expire rolls an abandoned transaction back.
+func (s *Session) expire(tx *transaction) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tx == tx {
+		s.endLocked(fault.New(fault.StatementTimeout,
+			"the transaction was open for more than %s and was rolled back; begin it again",
+			s.x.limits.TransactionTimeout))
+	}
+}
+
+// check is asked before each statement. It refuses one that believes to be in
+// a transaction that is gone, once.
+func (s *Session) checkLocked(id session.Identity) error {
+	if s.tx != nil && s.tx.caller != id.Caller {
+		s.endLocked(fault.New(fault.PermissionDenied,
+			"the transaction of another user was rolled back"))
+	}
+	if s.lost != nil {
+		err := s.lost
+		s.lost = nil
+		return err
+	}
+	return nil
+}
+
+// transact runs BEGIN, COMMIT and ROLLBACK.
+func (r *run) transact(ctx context.Context, emit Sink) error {
+	switch tx := r.session.tx; r.st.Kind {
+	case dialect.Begin:
+		if tx != nil {
+			return fault.New(fault.InvalidSQL,
+				"a transaction is open already; COMMIT or ROLLBACK it first")
+		}
+		return r.begin(emit)
+	case dialect.Rollback:
+		r.session.endLocked(nil)
+		return emit(&Result{Message: "transaction rolled back"})
+	}
+	return r.commit(ctx, emit)
+}
+
+func (r *run) begin(emit Sink) error {
+	s, now := r.session, r.x.Now()
+	tx := &transaction{
+		id: r.x.Gen.ULID(), caller: r.id.Caller, started: now, view: r.x.DB.View(),
+		locks: make(map[lockKey]command.Write),
+	}
+	tx.expiry = time.AfterFunc(r.x.limits.TransactionTimeout, func() { s.expire(tx) })
+	s.tx = tx
+	r.x.transactions.Store(tx, struct{}{})
+	if r.req.RequestID != "" && len(r.rest) > 0 {
+		replay, err := r.recallCommit(tx.view)
+		if err != nil {
+			return err
+		}
+		tx.replay = replay
+	}
+	return emit(&Result{Message: "transaction begun"})
+}
+
+// lock is sqlengine.Env.Lock.
+func (tx *transaction) lock(t *ddl.Table, owner ident.UserID, pk []byte, seq clock.Seq) {
+	k := lockKey{t.ID, owner, string(pk)}
+	if _, ok := tx.locks[k]; ok || seq == 0 {
+		return // a row of the transaction's own has no seq to check
+	}
+	tx.locks[k] = command.Write{
+		Table: t.ID, Schema: t.Version, User: owner, Expect: seq, PK: []byte(k.pk),
+	}
+	tx.rows.Add(1)
+}
+
+// writeInside runs a write within the transaction: its rows join the set.
+func (r *run) writeInside(ctx context.Context, emit Sink) error {
+	tx := r.session.tx
+	if tx.replay != nil {
+		if len(tx.replay.Affected) == 0 {
+			return fault.New(fault.InvalidParameter,
+				"this request_id was used for another transaction; use a new id for each request")
+		}
+		n := tx.replay.Affected[0]
+		tx.replay.Affected = tx.replay.Affected[1:]
+		return emit(r.written(n, 0, 0))
+	}
+	planned, err := r.plan(ctx, tx.view)
+	if err != nil {
+		return err
+	}
+	defer planned.Rows.Close()
+	if planned.Writes != nil {
+		rows := tx.set.Len() + planned.Writes.Len() + len(tx.locks)
+		bytes := tx.set.Bytes() + planned.Writes.Bytes()
+		if rows > r.x.limits.TransactionRows || bytes > r.x.limits.TransactionBytes {
+			return fault.New(fault.PayloadTooLarge,
+				"the transaction would hold %d rows and %d bytes, of %d and %d allowed; "+
+					"commit in parts", rows, bytes, r.x.limits.TransactionRows, r.x.limits.TransactionBytes)
+		}
+		tx.set.Merge(planned.Writes)
+		tx.rows.Store(int64(tx.set.Len() + len(tx.locks)))
+		tx.bytes.Store(int64(tx.set.Bytes()))
+	}
+	tx.affected = append(tx.affected, planned.Affected)
+	return emit(r.written(planned.Affected, 0, 0))
+}
+
+func (r *run) commit(ctx context.Context, emit Sink) error {
+	tx := r.session.tx
+	if tx == nil {
+		return r.commitAgain(emit)
+	}
+	defer r.session.endLocked(nil)
+	if tx.replay != nil {
+		return emit(&Result{Message: committed, Seq: tx.replay.Seq})
+	}
+	cs := r.commands(tx)
+	if len(cs) == 0 {
+		return emit(&Result{Message: committed})
+	}
+	if r.req.RequestID != "" {
+		result, err := json.Marshal(txOutcome{Affected: tx.affected})
+		if err != nil {
+			return fault.Wrap(fault.Internal, err, "record the outcome of a transaction")
+		}
+		cs[0].Request = r.commitRequest(r.number)
+		cs[0].Request.Result = result
+	}
+	outs, err := r.x.Log.ProposeAll(ctx, cs)
+	if err != nil {
+		return err
+	}
+	if outs[0].Repeat {
+		return emit(&Result{Message: committed, Seq: cs[0].Shard.String() + ":" + outs[0].Seq.String()})
+	}
+	var seqs []string
+	for i, out := range outs {
+		switch {
+		case out.Stale, fault.Is(out.Err, fault.DuplicateKey),
+			fault.Is(out.Err, fault.TransactionConflict):
+			r.x.conflicts.Add(1)
+			return fault.New(fault.TransactionConflict,
+				"another write changed a row of the transaction; nothing was written, run it again")
+		case out.Err != nil:
+			return out.Err
+		}
+		seqs = append(seqs, cs[i].Shard.String()+":"+out.Seq.String())
+	}
+	return emit(&Result{Message: committed, Seq: strings.Join(seqs, ",")})
+}
+
+const committed = "transaction committed"
+
+// commands returns the transaction's writes and checks, a command a shard.
+func (r *run) commands(tx *transaction) []*command.Command {
+	byShard := make(map[ident.ShardID]*command.Command)
+	now := r.x.Clock.Now()
+	at := func(s ident.ShardID) *command.Command {
+		if byShard[s] == nil {
+			byShard[s] = &command.Command{Shard: s, Clock: now}
+		}
+		return byShard[s]
+	}
+	shards := r.x.DB.Shards()
+	writes := tx.set.Writes()
+	for i := range writes {
+		w := &writes[i]
+		delete(tx.locks, lockKey{w.Table.ID, w.User, string(w.PK)}) // checked by the write
+		c := at(w.Table.Shard(w.User, shards))
+		c.Writes = append(c.Writes, command.Write{
+			Table: w.Table.ID, Schema: w.Table.Version, Codec: w.Table.Codec, Op: w.Op,
+			User: w.User, Expect: w.Expect, PK: w.PK, Payload: w.Payload,
+		})
+	}
+	if len(writes) == 0 {
+		return nil // what was read was true in the view; there is nothing to order it with
+	}
+	for _, l := range tx.locks {
+		shard := keyspace.SharedShard(shards)
+		if l.User != "" {
+			shard = keyspace.ShardOf(l.User, shards)
+		}
+		c := at(shard)
+		c.Writes = append(c.Writes, l)
+	}
+	cs := make([]*command.Command, 0, len(byShard))
+	for _, c := range byShard {
+		slices.SortStableFunc(c.Writes, checksFirst)
+		cs = append(cs, c)
+	}
+	slices.SortFunc(cs, func(a, b *command.Command) int { return cmp.Compare(a.Shard, b.Shard) })
+	return cs
+}
+
+// checksFirst orders the rows that are only checked before those that are
+// written.
+func checksFirst(a, b command.Write) int {
+	return cmp.Compare(min(a.Op, row.Insert), min(b.Op, row.Insert))
+}
+
+// commitRequest identifies the transaction whose COMMIT is statement number of
+// the request.
+func (r *run) commitRequest(number int) *command.Request {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\x00%s", r.req.Namespace, r.req.SQL) // a hash never returns an error
+	return &command.Request{
+		ID:   fmt.Sprintf("%s\x00%s\x00%d\x00%s", r.id.Caller, r.req.as, number, r.req.RequestID),
+		Hash: h.Sum64(),
+	}
+}
+
+// recallCommit looks whether the transaction that begins here was committed by
+// an earlier run of the request.
+func (r *run) recallCommit(v *store.View) (*txOutcome, error) {
+	number := r.number
+	for i := range r.rest {
+		if number++; r.rest[i].Kind == dialect.Commit {
+			return r.recallOutcome(v, r.commitRequest(number))
+		}
+	}
+	return nil, nil
+}
+
+func (r *run) recallOutcome(v *store.View, request *command.Request) (*txOutcome, error) {
+	for s := ident.SystemShard; s <= keyspace.SharedShard(r.x.DB.Shards()); s++ {
+		part, err := r.x.Machine.Partition(s)
+		if err != nil {
+			return nil, err
+		}
+		out, found, err := apply.Recall(v, part, request, r.x.Clock.Now())
+		if err == nil && found {
+			err = out.Err
+		}
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			var first txOutcome
+			if err := json.Unmarshal(out.Result, &first); err != nil {
+				return nil, fault.Wrap(fault.Corruption, err, "read the recorded outcome of a transaction")
+			}
+			first.Seq = s.String() + ":" + out.Seq.String()
+			return &first, nil
+		}
+	}
+	return nil, nil
+}
+
+// commitAgain answers a COMMIT outside of a transaction: one that is repeated
+// because its first answer was lost is answered like that.
+func (r *run) commitAgain(emit Sink) error {
+	if r.req.RequestID != "" {
+		v := r.x.DB.View()
+		defer v.Release()
+		first, err := r.recallOutcome(v, r.commitRequest(r.number))
+		if err != nil {
+			return err
+		}
+		if first != nil {
+			return emit(&Result{Message: committed, Seq: first.Seq})
+		}
+	}
+	return fault.New(fault.InvalidSQL, "no transaction is open; send BEGIN first")
+}
