@@ -71,8 +71,8 @@ var reserved = words(`accessible add all alter analyze and as asc asensitive aud
 	partition percent_rank plan precision primary procedure purge range rank read read_write reads
 	real recursive references regexp release rename repeat replace replication_applier require
 	resignal resource_group_user restrict return returning revoke right rlike row row_number rows
-	schema schemas second_microsecond select sensitive sensitive_variables_observer separator set set_user_id shared
-	show show_routine signal skip_query_rewrite smallint spatial specific sql sql_big_result sql_cache
+	schema schemas second_microsecond select sensitive sensitive_variables_observer separator set set_user_id
+	shared show show_routine signal skip_query_rewrite smallint spatial specific sql sql_big_result sql_cache
 	sql_calc_found_rows sql_no_cache sql_small_result sqlexception sqlstate sqlwarning ssl starting
 	std stddev stddev_pop stddev_samp stored straight_join substr substring system system_time table
 	terminated then tinyblob tinyint tinytext to tp_connection_admin trailing transactional trigger
