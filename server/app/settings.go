@@ -30,7 +30,10 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 				MaxBytes: int(c.Limits.SQLSize), MaxTokens: c.Limits.SQLTokens,
 				MaxStatements: c.Limits.Statements,
 			},
-			StatementTimeout: c.Limits.StatementTimeout,
+			StatementTimeout:   c.Limits.StatementTimeout,
+			TransactionTimeout: c.Limits.TransactionTimeout,
+			TransactionRows:    c.Limits.TransactionRows,
+			TransactionBytes:   int(c.Limits.TransactionSize),
 		},
 		SQL: sqlengine.Options{MaxMemoryBytes: int64(c.Limits.StatementMemory), Logger: log},
 		Live: live.Options{

@@ -75,6 +75,11 @@ type Limits struct {
 	SQLTokens        int
 	Statements       int
 	StatementTimeout time.Duration
+
+	TransactionTimeout time.Duration
+	TransactionRows    int
+	TransactionSize    Size
+
 	StatementMemory  Size
 	ResultSize       Size
 	FrameSize        Size
