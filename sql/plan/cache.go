@@ -88,6 +88,9 @@ func (c *Cache) Figures() Figures {
 func (c *Cache) Run(ctx context.Context, st *dialect.Statement, env *engine.Env) (
 	res *engine.Result, handled bool, err error,
 ) {
+	if env.Pending != nil {
+		return nil, false, nil // plans know nothing of what a transaction has written
+	}
 	p, text, kept := c.find(st.Text, env)
 	if p == nil {
 		c.misses.Add(1)

@@ -60,6 +60,21 @@ func (g *generator) makeTable() {
 	g.def = define(100, pick(g, "messages", "messages", "messages", "user", "read"), k, pk, cols...)
 }
 
+// alterTable adds a column and drops one that is not of the key.
+func (g *generator) alterTable() {
+	old := *g.def
+	g.def = &old
+	old.Past = []ddl.Version{{Number: old.Version, Columns: old.Columns, Codec: old.Codec}}
+	old.Version++
+	added := column("added", kind(value.Int32))
+	added.ID, added.Default, added.Fill = 100, &ddl.Default{Text: "5"}, &ddl.Default{Text: "7"}
+	old.Columns = append(slices.Clone(old.Columns), added)
+	last := len(old.Columns) - 2
+	if !old.IsKey(last) && len(old.Columns) > len(old.PrimaryKey)+2 && g.one(2) {
+		old.Columns = slices.Delete(old.Columns, last, last+1)
+	}
+}
+
 func (g *generator) makeDefault(c *ddl.Column) {
 	if !g.one(3) {
 		return

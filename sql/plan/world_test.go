@@ -73,7 +73,11 @@ func (w *world) define(tables ...*ddl.Table) {
 			}
 		}
 	}
-	w.snap = catalog.NewSnapshot([]*ddl.Namespace{{Name: "chat"}, {Name: "other"}}, tables)
+	w.snap = snapshot(tables...)
+}
+
+func snapshot(tables ...*ddl.Table) *catalog.Snapshot {
+	return catalog.NewSnapshot([]*ddl.Namespace{{Name: "chat"}, {Name: "other"}}, tables)
 }
 
 // rights are those of a caller: their own rows and those of whom they act for,
