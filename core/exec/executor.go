@@ -22,6 +22,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
+	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
 	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
 	"github.com/kalamdb/kalamdb-go/sql/plan"
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
@@ -280,6 +281,9 @@ func (r *run) rights(cat *catalog.Snapshot) *access.Rights {
 }
 
 func (r *run) read(ctx context.Context, emit Sink) error {
+	if n, ok := r.st.Node.(*ast.Explain); ok {
+		return r.explain(ctx, n, emit)
+	}
 	v := r.view()
 	defer v.Release()
 	res, err := r.plan(ctx, v)

@@ -100,8 +100,8 @@ var kinds = [kindEnd]KindInfo{
 		Form:    "DELETE FROM t [WHERE ...]",
 		Example: "DELETE FROM chat.messages WHERE id = 1"},
 	Explain: {Area: areaQuery, Text: "EXPLAIN", Who: whoReaders, Class: Read,
-		Form:    "EXPLAIN SELECT ...",
-		Example: "EXPLAIN SELECT * FROM chat.messages"},
+		Form:    "EXPLAIN [ANALYZE] SELECT ...",
+		Example: "EXPLAIN SELECT * FROM chat.messages WHERE id > 1"},
 
 	CreateNamespace: {Area: areaNamespace, Text: "CREATE NAMESPACE", Who: whoDBA, Class: Schema,
 		Form:    "CREATE NAMESPACE [IF NOT EXISTS] n [WITH (k = 'v', ...)]",

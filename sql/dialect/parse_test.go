@@ -105,18 +105,34 @@ func TestParse_OwnStatements(t *testing.T) {
 	}
 }
 
+func TestParse_Explain(t *testing.T) {
+	for sql, want := range map[string]ast.Explain{
+		"EXPLAIN SELECT 1":                          {Query: "SELECT 1", Offset: 8},
+		"explain /* a */ analyze (SELECT 1) ;":      {Analyze: true, Query: "(SELECT 1)", Offset: 24},
+		"EXPLAIN WITH a AS (SELECT 1) SELECT 1":     {Query: "WITH a AS (SELECT 1) SELECT 1", Offset: 8},
+		"EXECUTE AS USER 'a' (EXPLAIN VALUES (1));": {Query: "VALUES (1)", Offset: 8},
+	} {
+		list, err := dialect.Parse(sql, dialect.Limits{})
+		if err != nil {
+			t.Errorf("%s: %v", sql, err)
+			continue
+		}
+		if n, ok := list[0].Node.(*ast.Explain); !ok || *n != want || list[0].Kind != dialect.Explain {
+			t.Errorf("%s is %s %+v, want %+v", sql, list[0].Kind, list[0].Node, want)
+		}
+	}
+}
+
 func TestParse_EngineStatements(t *testing.T) {
 	for text, want := range map[string]dialect.Kind{
-		"SELECT 1":                              dialect.Select,
-		"(SELECT 1)":                            dialect.Select,
-		"((select 1)) UNION (SELECT 2)":         dialect.Select,
-		"WITH a AS (SELECT 1) SELECT * FROM a":  dialect.Select,
-		"VALUES ROW(1)":                         dialect.Select,
-		"INSERT INTO t VALUES (1)":              dialect.Insert,
-		"UPDATE t SET a = 1":                    dialect.Update,
-		"DELETE FROM t":                         dialect.Delete,
-		"EXPLAIN SELECT 1":                      dialect.Explain,
-		"EXPLAIN WITH a AS (SELECT 1) SELECT 1": dialect.Explain,
+		"SELECT 1":                             dialect.Select,
+		"(SELECT 1)":                           dialect.Select,
+		"((select 1)) UNION (SELECT 2)":        dialect.Select,
+		"WITH a AS (SELECT 1) SELECT * FROM a": dialect.Select,
+		"VALUES ROW(1)":                        dialect.Select,
+		"INSERT INTO t VALUES (1)":             dialect.Insert,
+		"UPDATE t SET a = 1":                   dialect.Update,
+		"DELETE FROM t":                        dialect.Delete,
 		"WITH a AS (SELECT (1)), b(x) AS (SELECT 2) DELETE FROM t": dialect.Delete,
 		"WITH a AS (SELECT 1) UPDATE t SET x = 1":                  dialect.Update,
 	} {
@@ -221,6 +237,8 @@ func TestParse_Refuses(t *testing.T) {
 		{"SHOW USERS now", fault.InvalidSQL, 12, "expected the end"},
 		{"SHOW LIVE", fault.InvalidSQL, 9, "QUERIES"},
 		{"EXPLAIN LIVE SELECT 1", fault.Unsupported, 9, "EXPLAIN LIVE"},
+		{"EXPLAIN ANALYZE DELETE FROM t", fault.Unsupported, 17, "EXPLAIN DELETE"},
+		{"EXPLAIN FORMAT = tree SELECT 1", fault.Unsupported, 9, "EXPLAIN FORMAT"},
 		{"EXPLAIN t", fault.InvalidSQL, 9, "SELECT to explain"},
 		{"DESCRIBE SELECT 1", fault.Unsupported, 10, "EXPLAIN"},
 		{"DESCRIBE t HISTORY", fault.Unsupported, 12, "HISTORY"},

@@ -126,19 +126,25 @@ func (p *parser) with() (Kind, Node, error) {
 	return 0, nil, p.failExpected("SELECT behind WITH")
 }
 
-// explain recognises EXPLAIN of a statement that the engine runs.
+// explain reads EXPLAIN [ANALYZE] SELECT. The SELECT is cut out as text; running
+// it judges the rest.
 func (p *parser) explain() (Kind, Node, error) {
 	p.next()
+	n := &ast.Explain{Analyze: p.accept("ANALYZE")}
+	start := p.peek()
 	switch word := p.word(); word {
-	case "LIVE", "ANALYZE":
+	case wordSelect, wordWith, wordValues:
+	case "LIVE", "FORMAT", "PLAN", "INSERT", "UPDATE", "DELETE", "REPLACE", "ANALYZE", "EXTENDED",
+		"VERBOSE":
 		return 0, nil, p.unsupported("EXPLAIN %s is not supported; use EXPLAIN SELECT", word)
-	case wordSelect, wordWith, wordValues, "INSERT", "UPDATE", "DELETE", "FORMAT", "PLAN":
-		return Explain, nil, nil
+	default:
+		if start.Kind != LeftParen {
+			return 0, nil, p.failExpected("a SELECT to explain")
+		}
 	}
-	if p.peek().Kind == LeftParen {
-		return Explain, nil, nil
-	}
-	return 0, nil, p.failExpected("a SELECT to explain")
+	n.Offset = int(start.Start - p.toks[0].Start)
+	n.Query = p.src[start.Start:p.toks[len(p.toks)-1].End]
+	return Explain, n, nil
 }
 
 // unknown refuses a statement that is not offered, or is none.

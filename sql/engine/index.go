@@ -146,7 +146,7 @@ func bound(k value.Kind, cut gms.MySQLRangeCut) (v value.Value, above, ok bool) 
 }
 
 // ID implements gms.Index.
-func (keyIndex) ID() string { return "PRIMARY" }
+func (keyIndex) ID() string { return keyIndexName }
 
 // Database implements gms.Index.
 func (x keyIndex) Database() string { return x.rel.db }

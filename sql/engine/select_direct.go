@@ -26,6 +26,7 @@ type direct struct {
 	picks   []int // positions of the result's columns in a row
 	filter  []term
 	cursor  *cursor
+	bounds  bounded
 	skip    int64
 	left    int64 // rows still to give; -1 for all
 	vals    []value.Value
@@ -63,7 +64,7 @@ func (run *execution) direct(top *selection) *direct {
 	if empty {
 		spans = nil
 	}
-	d.cursor = src.target.scan(spans, reverse)
+	d.bounds, d.cursor = b, src.target.scan(spans, reverse)
 	d.buf = make([]value.Value, len(d.picks))
 	return d
 }

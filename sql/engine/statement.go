@@ -75,18 +75,8 @@ func (run *execution) query(ctx context.Context, s ast.Statement, top *selection
 			release()
 		}
 	}()
-	b := planbuilder.New(c, e.analyzer.Catalog, nil)
-	if params := run.bindings(); params != nil {
-		b.SetBindingsWithExpr(params)
-	}
-	node, flags, err := b.BindOnly(s, "", nil)
+	node, err := run.analyze(c, s)
 	if err != nil {
-		return nil, err
-	}
-	if node, err = tame(c, node); err != nil {
-		return nil, err
-	}
-	if node, err = e.analyzer.Analyze(c, node, nil, flags); err != nil {
 		return nil, err
 	}
 	iter, err := e.analyzer.ExecBuilder.Build(c, node, nil)
@@ -97,6 +87,22 @@ func (run *execution) query(ctx context.Context, s ast.Statement, top *selection
 	schema := node.Schema(c)
 	return &rows{run: run, ctx: c, iter: iter, release: release,
 		columns: top.describe(schema), buf: make([]value.Value, len(schema))}, nil
+}
+
+// analyze has the library plan a query that has passed the gate.
+func (run *execution) analyze(c *gms.Context, s ast.Statement) (gms.Node, error) {
+	b := planbuilder.New(c, run.engine.analyzer.Catalog, nil)
+	if params := run.bindings(); params != nil {
+		b.SetBindingsWithExpr(params)
+	}
+	node, flags, err := b.BindOnly(s, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	if node, err = tame(c, node); err != nil {
+		return nil, err
+	}
+	return run.engine.analyzer.Analyze(c, node, nil, flags)
 }
 
 // Next implements Rows.

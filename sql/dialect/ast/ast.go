@@ -147,6 +147,13 @@ type SubscribeOptions struct {
 	BatchSize *int       // rows per batch of the snapshot, from 1
 }
 
+// Explain is EXPLAIN [ANALYZE] SELECT.
+type Explain struct {
+	Analyze bool
+	Query   string // the SELECT
+	Offset  int    // of Query in the statement's text, in bytes
+}
+
 // Begin is BEGIN [WORK] or START TRANSACTION.
 type Begin struct{}
 
@@ -156,6 +163,7 @@ type Commit struct{}
 // Rollback is ROLLBACK [WORK].
 type Rollback struct{}
 
+func (*Explain) node()         {}
 func (*Begin) node()           {}
 func (*Commit) node()          {}
 func (*Rollback) node()        {}

@@ -1,0 +1,121 @@
+package engine_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+)
+
+// explainBench has alice's messages 1 to 100 of conversation 1, and rooms.
+func explainBench(t *testing.T) *bench {
+	t.Helper()
+	b := inMemory(t)
+	b.chat()
+	b.run(root, `CREATE SHARED TABLE chat.rooms (id BIGINT PRIMARY KEY, name TEXT)
+		WITH (ACCESS = 'public')`)
+	b.run(root, "CREATE SHARED TABLE chat.hidden (id BIGINT PRIMARY KEY)")
+	for id := range 100 {
+		b.run(alice, "INSERT INTO chat.messages VALUES (1, ?, 'x')", id+1)
+	}
+	return b
+}
+
+func TestEngine_Explain(t *testing.T) {
+	b := explainBench(t)
+	const point = "SELECT content FROM chat.messages WHERE conversation = 1 AND id = 2"
+	b.run(alice, point)
+	for _, tt := range []struct{ name, sql, want string }{
+		{"a row by its key", point, `Direct plan, kept|
+  Row of chat.messages by PRIMARY: conversation = 1 AND id = 2|` +
+			`chat.messages key PRIMARY conversation = 1 AND id = 2`},
+		{"the last of a range", `SELECT content FROM chat.messages WHERE conversation = 1
+			AND id <= 9 ORDER BY id DESC LIMIT 5`, `Direct plan, made now|
+  Limit: 5|
+    Range of chat.messages by PRIMARY: conversation = 1 AND id <= 9, backward|` +
+			`chat.messages range PRIMARY conversation = 1 AND id <= 9`},
+		{"a filter besides the key", `SELECT id FROM chat.messages WHERE conversation = 1
+			AND content = 'it''s' LIMIT 5 OFFSET 2`, `Direct read|
+  Limit: 5 behind the first 2|
+    Filter: conversation = 1 and content = 'it\'s'|
+      Range of chat.messages by PRIMARY: conversation = 1|` +
+			`chat.messages range PRIMARY conversation = 1`},
+		{"the query engine", `SELECT content FROM chat.messages WHERE conversation = 1
+			AND UPPER(content) = 'X' ORDER BY id DESC LIMIT 4`, `Query engine|
+  Limit: 4|
+    Project: messages.content|
+      Filter: ((messages.conversation = 1) AND (upper(messages.content) = 'X'))|
+        Range of chat.messages by PRIMARY: conversation = 1, backward, ` +
+			`columns conversation, id, content|chat.messages range PRIMARY conversation = 1`},
+		{"a join by key", `SELECT r.name FROM chat.messages m JOIN chat.rooms r
+			ON r.id = m.conversation WHERE m.conversation > 5`, `Query engine|
+  Project: r.name|
+    Lookup join|
+      Filter: (m.conversation > 5)|
+        Range of chat.messages by PRIMARY: conversation > 5, columns conversation|` +
+			`chat.messages range PRIMARY conversation > 5
+      Rows of chat.rooms by PRIMARY = m.conversation, columns id, name|` +
+			`chat.rooms lookup PRIMARY m.conversation`},
+		{"a system table", "SELECT name FROM system.tables", `Query engine|
+  All rows of system.tables, columns name|system.tables made  `},
+		{"another user's rows", "EXECUTE AS USER 'alice' (EXPLAIN SELECT id FROM chat.messages)",
+			`Direct plan, made now|
+  All rows of chat.messages|chat.messages scan  `},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			who, sql := alice, "EXPLAIN "+tt.sql
+			if strings.HasPrefix(tt.sql, "EXECUTE") {
+				who, sql = service, tt.sql
+			}
+			var lines []string
+			for _, r := range b.run(who, sql).Rows {
+				line := r[0].Text() + "|" + r[1].Text()
+				if r[1].Text() != "" {
+					line += " " + r[2].Text() + " " + r[3].Text() + " " + r[4].Text()
+				}
+				lines = append(lines, line)
+			}
+			if got := strings.Join(lines, "\n"); got != tt.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestEngine_ExplainAnalyze(t *testing.T) {
+	b := explainBench(t)
+	for sql, want := range map[string]string{
+		"SELECT id FROM chat.messages WHERE conversation = 1 AND id > 90":      "Rows: 10 Rows read: 10",
+		"SELECT id FROM chat.messages WHERE content = 'x' AND id = 7":          "Rows: 1 Rows read: 100",
+		"SELECT COUNT(*), UPPER(content) FROM chat.messages GROUP BY content":  "Rows: 1 Rows read: 100",
+		"SELECT COUNT(*) FROM chat.messages WHERE conversation = 1 AND id < 9": "Rows: 1 Rows read: 8",
+	} {
+		rows := strings.Split(b.rows(alice, "EXPLAIN ANALYZE "+sql), "\n")
+		tail := rows[max(0, len(rows)-3):]
+		for i := range tail {
+			tail[i] = strings.TrimSpace(tail[i])
+		}
+		if got := strings.Join(tail[:2], " "); got != want {
+			t.Errorf("%s: %s, want %s", sql, got, want)
+		}
+		if !regexp.MustCompile(`^Time: \d+\.\d{3} ms$`).MatchString(tail[2]) {
+			t.Errorf("%s: %q", sql, tail[2])
+		}
+	}
+}
+
+func TestEngine_ExplainNeedsTheRightsOfTheSelect(t *testing.T) {
+	b := explainBench(t)
+	for _, form := range []string{"EXPLAIN ", "EXPLAIN ANALYZE "} {
+		b.fails(alice, fault.PermissionDenied, form+"SELECT * FROM chat.bob.messages")
+		b.fails(alice, fault.PermissionDenied, form+"SELECT * FROM system.stats")
+		b.fails(alice, fault.TableNotFound, form+"SELECT * FROM chat.hidden")
+		b.fails(alice, fault.TableNotFound, form+"SELECT * FROM chat.rooms r, chat.hidden h")
+		b.fails(root, fault.UserRequired, form+"SELECT * FROM chat.user.messages")
+		b.fails(alice, fault.ColumnNotFound, form+"SELECT nothing FROM chat.rooms")
+		b.fails(alice, fault.Unsupported, form+"SELECT SLEEP(1)")
+		b.fails(alice, fault.Unsupported, form+"DELETE FROM chat.messages")
+	}
+	b.want(alice, "100", "SELECT COUNT(*) FROM chat.messages")
+}

@@ -1,0 +1,88 @@
+package plan
+
+import (
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/dialect"
+	"github.com/kalamdb/kalamdb-go/sql/engine"
+)
+
+// Explain tells how Run would run a SELECT, when there is a plan for it; it is
+// nil when the engine has to tell. It reads no rows.
+func (c *Cache) Explain(st *dialect.Statement, env *engine.Env) []engine.Step {
+	p, text, kept := c.find(st.Text, env)
+	if p == nil || p.verb != selectRows || len(env.Params) != p.params {
+		return nil
+	}
+	x := &execution{plan: p, text: text, env: env}
+	if !x.open() {
+		return nil
+	}
+	first := "Direct plan, made now"
+	if kept {
+		first = "Direct plan, kept"
+	}
+	steps := []engine.Step{{Text: first}}
+	add := func(st engine.Step) {
+		st.Depth = len(steps)
+		steps = append(steps, st)
+	}
+	if x.limit != nil {
+		n, ok := x.value(*x.limit)
+		if !ok || n.Kind() != value.Int64 {
+			return nil
+		}
+		add(engine.Step{Text: engine.LimitText(n.Int(), 0)})
+	}
+	if x.count {
+		add(engine.Step{Text: "Count"})
+	}
+	conditions, ok := x.conditions()
+	if !ok {
+		return nil
+	}
+	add(engine.KeyStep(x.def, conditions, len(x.prefix) == len(x.def.PrimaryKey), x.reverse))
+	return steps
+}
+
+// conditions writes what the plan reads as conditions on columns of the key.
+func (x *execution) conditions() (list []string, ok bool) {
+	for _, k := range x.prefix {
+		v, ok := x.bound(k)
+		if !ok {
+			return nil, false
+		}
+		list = append(list, engine.RangeText(k.column.Name, v, true, v, true))
+	}
+	lo, hi := value.NullValue, value.NullValue
+	name := ""
+	if x.low != nil {
+		if lo, ok = x.bound(x.low.keyPart); !ok {
+			return nil, false
+		}
+		name = x.low.column.Name
+	}
+	if x.high != nil {
+		if hi, ok = x.bound(x.high.keyPart); !ok {
+			return nil, false
+		}
+		name = x.high.column.Name
+	}
+	if name != "" {
+		list = append(list, engine.RangeText(name, lo, x.low != nil && x.low.inclusive,
+			hi, x.high != nil && x.high.inclusive))
+	}
+	return list, true
+}
+
+// bound returns the value of a part of the key as the column holds it.
+func (x *execution) bound(k keyPart) (value.Value, bool) {
+	if _, ok := x.appendKey(nil, k); !ok {
+		return value.Value{}, false
+	}
+	v, ok := x.value(k.value)
+	if !ok {
+		return v, false
+	}
+	v, err := value.Convert(k.column.Type.Kind, v)
+	return v, err == nil && !v.IsNull()
+}
