@@ -77,6 +77,7 @@ func TestCache_Run_Recognises(t *testing.T) {
 		{false, "SELECT * FROM messages LIMIT 1 FOR UPDATE", nil},
 		{false, "SELECT COUNT(*) FROM messages LIMIT 1", nil},
 		{false, "SELECT COUNT( *) FROM messages", nil},
+		{false, "SELECT COUNT( *) FROM messages WHERE room = 'a'", nil}, // unlike the above
 		{false, "SELECT room FROM system.tables", nil},
 		{false, "SELECT title FROM chat.alice.rooms", nil},
 		{false, "SELECT * FROM chat.bob.messages", nil},
@@ -102,7 +103,7 @@ func TestCache_Run_Recognises(t *testing.T) {
 		{false, "DELETE FROM messages WHERE room = ? AND id = 1", nil},
 		{false, "DELETE FROM messages WHERE room = $1 AND id = ?", []value.Value{text, n}},
 		{false, "SELECT * FROM messages WHERE room >= $1 AND room <= ?", []value.Value{text}},
-		{false, "SELECT * FROM messages WHERE room = \x01 AND id = \x01 ", nil}, // like a shape
+		{false, "SELECT * FROM messages WHERE room = \x01 AND id = \x01", nil}, // like a shape
 		{false, "EXPLAIN SELECT * FROM messages", nil},
 	} {
 		for range 2 { // planned, then kept

@@ -31,7 +31,9 @@ func TestRun_AnswersLikeTheEngine(t *testing.T) {
 		direct := newWorld(t, plan.New(plan.Options{MaxPlans: 64}), g.def)
 		plain := newWorld(t, nil, g.def)
 		// The engine has a short cut of its own, which is left out in half of the rounds.
+		// Both engines are alike, since rows that an ORDER BY leaves equal may come in any order.
 		plain.engine = engine.New(engine.Options{PlanAll: round%2 == 0})
+		direct.engine = plain.engine
 		for i := range each {
 			if i == each/2 && g.one(2) {
 				g.alterTable()

@@ -14,11 +14,15 @@ const (
 
 // appendShape appends a text without what may differ between statements that
 // share a plan: literals and the users in names of three parts are replaced by
-// marks, and tokens stand one space apart. Statements of one shape have as
-// many tokens, so a plan knows literals by their positions. literals reports
-// whether anything was replaced.
+// marks, and what stands between tokens by one space. Where nothing stands it
+// stays so: COUNT( *) names its column otherwise than COUNT(*). Statements of
+// one shape have as many tokens, so a plan knows literals by their positions.
+// literals reports whether anything was replaced.
 func appendShape(dst []byte, t source) (shape []byte, literals bool) {
 	for i, tok := range t.toks {
+		if i > 0 && tok.Start > t.toks[i-1].End {
+			dst = append(dst, ' ')
+		}
 		switch {
 		case tok.Kind == dialect.String, tok.Kind == dialect.Number:
 			dst, literals = append(dst, literalMark), true
@@ -27,7 +31,6 @@ func appendShape(dst []byte, t source) (shape []byte, literals bool) {
 		default:
 			dst = append(dst, tok.Text(t.src)...)
 		}
-		dst = append(dst, ' ')
 	}
 	return dst, literals
 }
