@@ -293,3 +293,27 @@ func TestService_CancelledWhileWaitingToHash(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestService_ACachedTokenIsCheckedForTimeAndAccount(t *testing.T) {
+	w := newWorld(t)
+	w.add(t, "alice", ident.RoleUser)
+	token := sign(t, jwt.SigningMethodHS256, []byte(secret),
+		jwt.MapClaims{"sub": "alice", "exp": w.now.Add(time.Minute).Unix()})
+	for range 2 {
+		if _, err := w.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Refresh(t.Context(), token); !fault.Is(err, fault.InvalidCredentials) {
+		t.Errorf("a cached access token as a refresh token: %v", err)
+	}
+	w.now = w.now.Add(2 * time.Minute)
+	_, err := w.Verify(t.Context(), token)
+	wantCode(t, "a cached token that has expired", err, fault.TokenExpired)
+	w.now = w.now.Add(-2 * time.Minute)
+	if err := w.Logout(t.Context(), session.Identity{Caller: "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Verify(t.Context(), token)
+	wantCode(t, "a cached token that was revoked", err, fault.InvalidCredentials)
+}

@@ -77,6 +77,7 @@ type Service struct {
 	mu       sync.Mutex
 	failures *lru.Cache[ident.UserID, failure]
 	verified *lru.Cache[[sha256.Size]byte, time.Time]
+	tokens   *lru.Cache[string, *claims] // whose signature was checked
 }
 
 // cacheSize bounds the caches: entries of users who tried to log in lately.
@@ -102,9 +103,13 @@ func New(accounts Accounts, opts Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := lru.New[string, *claims](cacheSize)
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
 		opts: opts, accounts: accounts, hasher: newHasher(opts.ConcurrentHashes),
-		failures: failures, verified: verified,
+		failures: failures, verified: verified, tokens: tokens,
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -68,27 +69,48 @@ func (s *Service) sign(u *ddl.User, typ string, now, expires time.Time) (string,
 	return signed, nil
 }
 
+// maxCachedToken bounds the tokens whose check is remembered, in bytes.
+const maxCachedToken = 2 << 10
+
+// parse checks signature and time of a token. A signature that was good stays
+// good, so it is checked once; the time is looked at each time.
 func (s *Service) parse(text, typ string) (*claims, ident.UserID, error) {
-	var c claims
-	_, err := jwt.ParseWithClaims(text, &c,
-		func(*jwt.Token) (any, error) { return s.opts.Secret, nil },
-		jwt.WithValidMethods([]string{algorithm}), jwt.WithExpirationRequired(),
-		jwt.WithTimeFunc(s.opts.Now), jwt.WithLeeway(time.Second))
-	switch {
-	case errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return nil, "", fault.New(fault.TokenExpired,
-			"the token has expired; get a new one from /v1/api/auth/refresh or log in again")
-	case err != nil:
-		return nil, "", errToken
+	c, known := s.tokens.Get(text)
+	if known && s.opts.Now().After(c.ExpiresAt.Time) {
+		known = false // says why below
 	}
-	if c.Type == "" {
-		c.Type = typAccess
+	if !known {
+		c = new(claims)
+		if err := s.checkToken(text, c); err != nil {
+			return nil, "", err
+		}
 	}
 	id, err := ident.ParseUserID(c.Subject)
 	if err != nil || c.Type != typ {
 		return nil, "", errToken
 	}
-	return &c, id, nil
+	if !known && len(text) <= maxCachedToken {
+		s.tokens.Add(strings.Clone(text), c)
+	}
+	return c, id, nil
+}
+
+func (s *Service) checkToken(text string, c *claims) error {
+	_, err := jwt.ParseWithClaims(text, c,
+		func(*jwt.Token) (any, error) { return s.opts.Secret, nil },
+		jwt.WithValidMethods([]string{algorithm}), jwt.WithExpirationRequired(),
+		jwt.WithTimeFunc(s.opts.Now), jwt.WithLeeway(time.Second))
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return fault.New(fault.TokenExpired,
+			"the token has expired; get a new one from /v1/api/auth/refresh or log in again")
+	case err != nil:
+		return errToken
+	}
+	if c.Type == "" {
+		c.Type = typAccess
+	}
+	return nil
 }
 
 var errToken = fault.New(fault.InvalidCredentials, "the token is not valid; log in again")

@@ -120,7 +120,10 @@ func (e *Engine) start() (err error) {
 	if e.catalog, err = catalog.Open(e.db); err != nil {
 		return err
 	}
-	keeper := &exec.Keeper{DB: e.db, Log: e.log, Clock: e.clock}
+	keeper, err := exec.NewKeeper(e.db, e.log, e.clock)
+	if err != nil {
+		return err
+	}
 	if e.auth, err = openAuth(e.db.Dir(), keeper, e.opts); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/system"
@@ -59,6 +60,16 @@ func (r *run) createUser(ctx context.Context, n *ast.CreateUser) (string, error)
 	return fmt.Sprintf("user %s created", n.ID), err
 }
 
+// editable returns an account as a copy that may be changed.
+func (r *run) editable(id ident.UserID) (*ddl.User, clock.Seq, error) {
+	u, seq, err := r.x.Account(id)
+	if u != nil {
+		c := *u
+		u = &c
+	}
+	return u, seq, err
+}
+
 // alterUser changes an account. A caller who is no dba may change their own
 // password, and hears the same of an account that is missing or another's.
 func (r *run) alterUser(ctx context.Context, n *ast.AlterUser) (string, error) {
@@ -67,7 +78,7 @@ func (r *run) alterUser(ctx context.Context, n *ast.AlterUser) (string, error) {
 	if !dba && !own {
 		return "", fault.New(fault.PermissionDenied, "you may change your own password only")
 	}
-	u, seq, err := r.x.Account(n.ID)
+	u, seq, err := r.editable(n.ID)
 	switch {
 	case err != nil:
 		return "", err
@@ -102,7 +113,7 @@ func (r *run) dropUser(ctx context.Context, n *ast.DropUser) (string, error) {
 	if n.ID == system.RootUser {
 		return "", fault.New(fault.PermissionDenied, "root can't be dropped")
 	}
-	u, seq, err := r.x.Account(n.ID)
+	u, seq, err := r.editable(n.ID)
 	switch {
 	case err != nil:
 		return "", err

@@ -3,6 +3,8 @@ package exec
 import (
 	"context"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -21,6 +23,24 @@ type Keeper struct {
 	DB    *store.DB
 	Log   replica.Log
 	Clock *clock.Clock
+
+	accounts *lru.Cache[ident.UserID, keptAccount]
+}
+
+// keptAccount is an account as it was at seq.
+type keptAccount struct {
+	user *ddl.User
+	seq  clock.Seq
+}
+
+// keptAccounts bounds the accounts that are kept decoded: each request of a
+// user looks at theirs.
+const keptAccounts = 10_000
+
+// NewKeeper returns a Keeper.
+func NewKeeper(db *store.DB, log replica.Log, ck *clock.Clock) (*Keeper, error) {
+	cache, err := lru.New[ident.UserID, keptAccount](keptAccounts)
+	return &Keeper{DB: db, Log: log, Clock: ck, accounts: cache}, err
 }
 
 var _ auth.Accounts = (*Keeper)(nil)
@@ -77,13 +97,23 @@ func (k *Keeper) command(writes []writeset.Write) (*command.Command, error) {
 	return c, nil
 }
 
-// Account implements auth.Accounts.
+// Account implements auth.Accounts. What it keeps is used only while the stored
+// row still has the seq it was read at.
 func (k *Keeper) Account(id ident.UserID) (*ddl.User, clock.Seq, error) {
-	u := new(ddl.User)
-	seq, err := k.get(catalog.KeptUsers, string(id), u)
+	v := k.DB.View()
+	defer v.Release()
+	seq, err := catalog.KeptUsers.Seq(k.DB, v, string(id))
 	if err != nil || seq == 0 {
 		return nil, 0, err
 	}
+	if kept, ok := k.accounts.Get(id); ok && kept.seq == seq {
+		return kept.user, seq, nil
+	}
+	u := new(ddl.User)
+	if seq, err = catalog.KeptUsers.Get(k.DB, v, string(id), u); err != nil {
+		return nil, 0, err
+	}
+	k.accounts.Add(id, keptAccount{u, seq})
 	return u, seq, nil
 }
 

@@ -88,6 +88,20 @@ func (k *Kept) Get(db *store.DB, v *store.View, name string, doc any) (seq clock
 	return rec.Seq, k.decode(rec, doc)
 }
 
+// Seq returns the seq of the document called name, 0 when there is none. It
+// costs less than Get, for those who keep what they have read.
+func (k *Kept) Seq(db *store.DB, v *store.View, name string) (clock.Seq, error) {
+	t, err := k.part(db)
+	if err != nil {
+		return 0, err
+	}
+	rec, found, err := t.Get(v, "", k.key(name))
+	if err != nil || !found || rec.Deleted {
+		return 0, err
+	}
+	return rec.Seq, nil
+}
+
 func (k *Kept) decode(rec row.Record, doc any) error {
 	var vals [2]value.Value
 	if err := k.schema.Decode(rec, vals[:]); err != nil {
