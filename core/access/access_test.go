@@ -80,6 +80,7 @@ func TestMayRun(t *testing.T) {
 	creators := [4]fault.Code{no, yes, yes, yes}
 	want := map[dialect.Kind][4]fault.Code{
 		dialect.Select: all, dialect.Insert: all, dialect.Update: all, dialect.Delete: all,
+		dialect.Replace: all,
 		dialect.Explain: all, dialect.ShowNamespaces: all, dialect.UseNamespace: all,
 		dialect.ShowTables: all, dialect.DescribeTable: all, dialect.ShowCreateTable: all,
 		dialect.ShowLiveQueries: all, dialect.Subscribe: all,

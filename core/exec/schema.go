@@ -161,11 +161,14 @@ func (r *run) createTable(ctx context.Context, n *ast.CreateTable) (string, erro
 		}
 		return "", fault.New(fault.AlreadyExists, "table %s exists already", t.FullName())
 	}
+	t := n.Table()
+	t.Namespace, t.Version, t.State = ns, 1, ddl.Creating
+	if err := r.x.SQL.CompileChecks(ctx, t); err != nil {
+		return "", err
+	}
 	if err := r.x.clearUnfinished(ctx, catalog.TableKey(ns, n.Name)); err != nil {
 		return "", err
 	}
-	t := n.Table()
-	t.Namespace, t.Version, t.State = ns, 1, ddl.Creating
 	t.Created, t.CreatedBy = r.x.Now().UTC(), r.id.Caller
 	return fmt.Sprintf("table %s created", t.FullName()), r.x.create(ctx, t)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
+	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
 	"github.com/kalamdb/kalamdb-go/sql/writeset"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/row"
@@ -72,8 +73,9 @@ type transaction struct {
 	rows    atomic.Int64 // of set and locks, for system.transactions
 	bytes   atomic.Int64
 
-	affected []int64    // of its writes, in order
-	replay   *txOutcome // not nil while a repeated request is answered
+	outcome txOutcome  // of its writes so far
+	kept    int        // bytes of rows in outcome
+	replay  *txOutcome // not nil while a repeated request is answered
 }
 
 type lockKey struct {
@@ -84,8 +86,11 @@ type lockKey struct {
 
 // txOutcome is what a repeated transaction is answered with.
 type txOutcome struct {
-	Affected []int64 `json:"affected"`
-	Seq      string  `json:"seq"`
+	Affected []int64           `json:"affected"`           // of its writes, in order
+	Returned map[int]*returned `json:"returned,omitempty"` // by position in Affected
+	Seq      string            `json:"seq"`
+
+	told int // writes that were answered again
 }
 
 // endLocked closes the open transaction without committing it. why is told to
@@ -177,13 +182,18 @@ func (tx *transaction) lock(t *ddl.Table, owner ident.UserID, pk []byte, seq clo
 func (r *run) writeInside(ctx context.Context, emit Sink) error {
 	tx := r.session.tx
 	if tx.replay != nil {
-		if len(tx.replay.Affected) == 0 {
+		n := tx.replay.told
+		if n == len(tx.replay.Affected) {
 			return fault.New(fault.InvalidParameter,
 				"this request_id was used for another transaction; use a new id for each request")
 		}
-		n := tx.replay.Affected[0]
-		tx.replay.Affected = tx.replay.Affected[1:]
-		return emit(r.written(n, 0, 0))
+		tx.replay.told++
+		res, err := r.replyAgain(
+			outcome{Affected: tx.replay.Affected[n], Returned: tx.replay.Returned[n]}, 0)
+		if err != nil {
+			return err
+		}
+		return emit(res)
 	}
 	planned, err := r.plan(ctx, tx.view)
 	if err != nil {
@@ -202,9 +212,36 @@ func (r *run) writeInside(ctx context.Context, emit Sink) error {
 		tx.rows.Store(int64(tx.set.Len() + len(tx.locks)))
 		tx.bytes.Store(int64(tx.set.Bytes()))
 	}
-	tx.affected = append(tx.affected, planned.Affected)
-	return emit(r.written(planned.Affected, 0, 0))
+	if err := tx.remember(planned, r.req.RequestID != ""); err != nil {
+		return err
+	}
+	return emit(r.reply(planned, 0, 0))
 }
+
+// remember notes the outcome of a write for a repeated request. Rows of
+// RETURNING are kept as long as they are few.
+func (tx *transaction) remember(planned *sqlengine.Result, repeatable bool) error {
+	o := &tx.outcome
+	o.Affected = append(o.Affected, planned.Affected)
+	if !repeatable || planned.Returned == nil {
+		return nil
+	}
+	rows, err := recordRows(planned, 0, maxReturned-tx.kept)
+	if err != nil {
+		return err
+	}
+	if o.Returned == nil {
+		o.Returned = make(map[int]*returned)
+	}
+	o.Returned[len(o.Affected)-1] = rows
+	b, err := json.Marshal(rows)
+	tx.kept += len(b)
+	return err
+}
+
+// maxReturned bounds the rows of RETURNING that are recorded of a transaction,
+// in bytes, so that they fit into its outcome.
+const maxReturned = command.MaxResult / 2
 
 func (r *run) commit(ctx context.Context, emit Sink) error {
 	tx := r.session.tx
@@ -220,7 +257,7 @@ func (r *run) commit(ctx context.Context, emit Sink) error {
 		return emit(&Result{Message: committed})
 	}
 	if r.req.RequestID != "" {
-		result, err := json.Marshal(txOutcome{Affected: tx.affected})
+		result, err := json.Marshal(tx.outcome)
 		if err != nil {
 			return fault.Wrap(fault.Internal, err, "record the outcome of a transaction")
 		}

@@ -21,12 +21,6 @@ import (
 // tries is how often a statement is planned again after a conflict.
 const tries = 8
 
-// outcome is what a repeated request is answered with.
-type outcome struct {
-	Affected int64         `json:"affected"`
-	Shard    ident.ShardID `json:"shard"`
-}
-
 func (r *run) write(ctx context.Context, emit Sink) error {
 	if r.session.tx != nil {
 		return r.writeInside(ctx, emit)
@@ -71,7 +65,7 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 		writes = planned.Writes.Writes()
 	}
 	if len(writes) == 0 && request == nil {
-		return r.written(planned.Affected, 0, 0), false, nil
+		return r.reply(planned, 0, 0), false, nil
 	}
 	c, err := r.x.command(writes)
 	if err != nil {
@@ -82,7 +76,7 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 			c.Shard = keyspace.ShardOf(r.id.Owner(), r.x.DB.Shards())
 		}
 		c.Request = request
-		request.Result, err = json.Marshal(outcome{planned.Affected, c.Shard})
+		request.Result, err = record(planned, c.Shard, len(writes))
 		if err != nil {
 			return nil, false, err
 		}
@@ -101,13 +95,17 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 	case out.Err != nil:
 		return nil, false, out.Err
 	case len(writes) == 0:
-		return r.written(planned.Affected, 0, 0), false, nil
+		return r.reply(planned, 0, 0), false, nil
 	}
-	return r.written(planned.Affected, c.Shard, out.Seq), false, nil
+	if planned.Returned != nil {
+		planned.Returned.Fill(out.Seq - clock.Seq(len(writes)-1))
+	}
+	return r.reply(planned, c.Shard, out.Seq), false, nil
 }
 
 var verbs = map[dialect.Kind]string{
 	dialect.Insert: "inserted", dialect.Update: "updated", dialect.Delete: "deleted",
+	dialect.Replace: "written",
 }
 
 func (r *run) written(affected int64, shard ident.ShardID, seq clock.Seq) *Result {
@@ -175,5 +173,5 @@ func (r *run) repeated(out apply.Outcome) (*Result, error) {
 	if err := json.Unmarshal(out.Result, &first); err != nil {
 		return nil, fault.Wrap(fault.Corruption, err, "read the recorded result of a request")
 	}
-	return r.written(first.Affected, first.Shard, out.Seq), nil
+	return r.replyAgain(first, out.Seq)
 }

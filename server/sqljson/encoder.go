@@ -20,6 +20,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/commons/wire"
 	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/sql/dialect"
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
 )
 
@@ -84,7 +85,7 @@ func (e *Encoder) add(ctx context.Context, res *engine.Result) error {
 	if err != nil {
 		return err
 	}
-	if len(res.Columns) == 0 {
+	if len(res.Columns) == 0 || res.Kind.Info().Class == dialect.Write {
 		count = res.Affected
 	}
 	e.buf = append(e.buf, `],"row_count":`...)

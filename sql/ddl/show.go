@@ -35,7 +35,11 @@ func ShowCreate(t *Table) string {
 	for i, k := range t.PrimaryKey {
 		keys[i] = quote.Ident(t.Columns[k].Name)
 	}
-	b.WriteString("  PRIMARY KEY (" + strings.Join(keys, ", ") + ")\n)")
+	b.WriteString("  PRIMARY KEY (" + strings.Join(keys, ", ") + ")")
+	for i := range t.Checks {
+		b.WriteString(",\n  " + t.Checks[i].SQL())
+	}
+	b.WriteString("\n)")
 	if opts := t.options(); len(opts) > 0 {
 		b.WriteString(" WITH (" + strings.Join(opts, ", ") + ")")
 	}

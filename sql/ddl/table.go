@@ -69,6 +69,7 @@ type Table struct {
 	Version    ident.SchemaVersion `json:"version"`
 	Columns    []Column            `json:"columns"`
 	PrimaryKey []int               `json:"primary_key"`
+	Checks     []Check             `json:"checks,omitempty"`
 	Access     Access              `json:"access,omitempty"`
 	Codec      serde.ID            `json:"codec"`
 	Comment    string              `json:"comment,omitempty"`

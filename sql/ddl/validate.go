@@ -74,6 +74,9 @@ func (t *Table) Validate() error {
 		}
 		names[c.Name], ids[c.ID] = true, true
 	}
+	if err := t.validateChecks(); err != nil {
+		return err
+	}
 	return t.validateKey()
 }
 

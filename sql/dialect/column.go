@@ -108,6 +108,12 @@ func (b *columnBuilder) clause() (done bool, err error) {
 	case b.refusedClause():
 		return false, b.refuseClause()
 	}
+	if name, ok, err := b.constraint(); ok || err != nil {
+		if err != nil {
+			return false, err
+		}
+		return false, b.check(name)
+	}
 	return b.lastClause()
 }
 

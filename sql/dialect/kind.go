@@ -10,6 +10,7 @@ const (
 	Insert
 	Update
 	Delete
+	Replace
 	Explain
 	CreateNamespace
 	AlterNamespace
@@ -81,24 +82,34 @@ const (
 	whoOwn      = "own; dba all"
 )
 
+// What ends the statements that change rows.
+const returning = " [RETURNING * | value [AS name], ...]"
+
 // The column definitions that both forms of CREATE TABLE share.
 const tableBody = " TABLE [IF NOT EXISTS] [ns.]t (column type [NOT NULL] " +
-	"[DEFAULT literal | function()] [PRIMARY KEY] [AUTO_INCREMENT] [COMMENT 's'], ... " +
-	"[, PRIMARY KEY (column, ...)]) "
+	"[DEFAULT literal | function()] [PRIMARY KEY] [AUTO_INCREMENT] [CHECK (condition)] " +
+	"[COMMENT 's'], ... [, PRIMARY KEY (column, ...)] " +
+	"[, [CONSTRAINT name] CHECK (condition)]) "
 
 var kinds = [kindEnd]KindInfo{
 	Select: {Area: areaQuery, Text: "SELECT", Who: whoReaders, Class: Read,
 		Form:    "[WITH ...] SELECT ... FROM ... [WHERE ...] [GROUP BY ...] [ORDER BY ...] [LIMIT n]",
 		Example: "SELECT id, content FROM chat.messages WHERE id = 1"},
 	Insert: {Area: areaQuery, Text: "INSERT", Who: whoWriters, Class: Write,
-		Form:    "INSERT INTO t [(column, ...)] VALUES (value, ...), ... | SELECT ...",
+		Form: "INSERT INTO t [(column, ...)] VALUES (value, ...), ... [AS new] | SELECT ... " +
+			"[ON DUPLICATE KEY UPDATE column = value, ...] " +
+			"[ON CONFLICT [(key column, ...)] DO NOTHING | DO UPDATE SET column = value, ... [WHERE ...]]" +
+			returning,
 		Example: "INSERT INTO chat.messages (id, content) VALUES (1, 'hello')"},
 	Update: {Area: areaQuery, Text: "UPDATE", Who: whoWriters, Class: Write,
-		Form:    "UPDATE t SET column = value, ... [WHERE ...]",
+		Form:    "UPDATE t SET column = value, ... [WHERE ...] [ORDER BY ...] [LIMIT n]" + returning,
 		Example: "UPDATE chat.messages SET content = 'bye' WHERE id = 1"},
 	Delete: {Area: areaQuery, Text: "DELETE", Who: whoWriters, Class: Write,
-		Form:    "DELETE FROM t [WHERE ...]",
+		Form:    "DELETE FROM t [WHERE ...] [ORDER BY ...] [LIMIT n]" + returning,
 		Example: "DELETE FROM chat.messages WHERE id = 1"},
+	Replace: {Area: areaQuery, Text: "REPLACE", Who: whoWriters, Class: Write,
+		Form:    "REPLACE INTO t [(column, ...)] VALUES (value, ...), ... | SELECT ..." + returning,
+		Example: "REPLACE INTO chat.messages (id, content) VALUES (1, 'hello')"},
 	Explain: {Area: areaQuery, Text: "EXPLAIN", Who: whoReaders, Class: Read,
 		Form:    "EXPLAIN [ANALYZE] SELECT ...",
 		Example: "EXPLAIN SELECT * FROM chat.messages WHERE id > 1"},

@@ -220,7 +220,6 @@ func TestParse_Refuses(t *testing.T) {
 		{"CREATE OR REPLACE TABLE t (id INT)", fault.Unsupported, 8, "OR REPLACE"},
 		{"CREATE", fault.InvalidSQL, 6, "expected NAMESPACE"},
 		{"ALTER TABLE t ADD COLUMN c INT", fault.Unsupported, 7, "ALTER TABLE"},
-		{"REPLACE INTO t VALUES (1)", fault.Unsupported, 1, "REPLACE"},
 		{"BEGIN ISOLATION LEVEL SERIALIZABLE", fault.Unsupported, 7, "modes"},
 		{"START TRANSACTION READ ONLY", fault.Unsupported, 19, "modes"},
 		{"START SLAVE", fault.InvalidSQL, 7, "TRANSACTION"},

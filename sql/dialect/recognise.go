@@ -31,6 +31,7 @@ const (
 // engineKinds are the statements that the query engine parses itself.
 var engineKinds = map[string]Kind{
 	wordSelect: Select, wordValues: Select, "INSERT": Insert, "UPDATE": Update, "DELETE": Delete,
+	"REPLACE": Replace,
 }
 
 // ownWords are the first words of statements that are parsed here.
@@ -49,7 +50,7 @@ var notOffered = map[string]string{
 	"GRANT": "rights go by role: ALTER USER 'id' SET ROLE r", "HANDLER": "", "HELP": "",
 	"IMPORT": "", "INSTALL": "", "KILL": "", "LISTEN": "use SUBSCRIBE TO", "LOAD": "",
 	"LOCK": "", "MERGE": "", "NOTIFY": "", "OPTIMIZE": "", "PREPARE": "", "PURGE": "",
-	"REFRESH": "", "RELEASE": "", "RENAME": "", "REPAIR": "", "REPLACE": "use UPDATE or INSERT",
+	"REFRESH": "", "RELEASE": "", "RENAME": "", "REPAIR": "",
 	"REPLAY": "", "RESET": "", "RESIGNAL": "", "RESTORE": "", "REVOKE": "rights go by role: " +
 		"ALTER USER 'id' SET ROLE r", "RUN": "", "SAVEPOINT": "",
 	"SET": "", "SHUTDOWN": "", "SIGNAL": "", "STOP": "", "STORAGE": "",

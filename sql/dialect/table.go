@@ -11,7 +11,7 @@ import (
 
 // createTable reads [USER | SHARED] TABLE ... of CREATE.
 func (p *parser) createTable() (Kind, Node, error) {
-	b := tableBuilder{parser: p, n: &ast.CreateTable{Codec: serde.Row}}
+	b := tableBuilder{parser: p, whole: true, n: &ast.CreateTable{Codec: serde.Row}}
 	b.n.Kind = p.tableKind()
 	p.accept("TABLE")
 	b.n.IfNotExists = p.ifNotExists()
@@ -61,6 +61,8 @@ type tableBuilder struct {
 	keys     []string // names of the key's columns
 	keyAt    []int    // their tokens
 	hasKey   bool
+	checks   []pendingCheck
+	whole    bool // a whole table is read, which may have checks
 }
 
 // elements consumes (column, ..., PRIMARY KEY (...)).
@@ -88,6 +90,12 @@ func (b *tableBuilder) element() error {
 	if b.startsColumn() {
 		return b.column()
 	}
+	if name, ok, err := b.constraint(); ok || err != nil {
+		if err != nil {
+			return err
+		}
+		return b.check(name)
+	}
 	if b.accept("CONSTRAINT") && !b.is("PRIMARY") && !b.refusedClause() {
 		if _, err := b.name("the name of a constraint"); err != nil {
 			return err
@@ -105,7 +113,7 @@ func (b *tableBuilder) element() error {
 // startsColumn tells a column that is called key, or index, from a KEY clause:
 // the column's name has a type behind it.
 func (b *tableBuilder) startsColumn() bool {
-	if !b.is("PRIMARY") && !b.is("CONSTRAINT") && !b.refusedClause() {
+	if !b.is("PRIMARY") && !b.is("CONSTRAINT") && !b.is("CHECK") && !b.refusedClause() {
 		return true
 	}
 	if b.i+1 >= len(b.toks) {
@@ -119,7 +127,7 @@ func (b *tableBuilder) startsColumn() bool {
 // enforced and can't be yet.
 func (b *tableBuilder) refusedClause() bool {
 	switch b.word() {
-	case "UNIQUE", "INDEX", "KEY", "CHECK", "FOREIGN", "REFERENCES", "FULLTEXT", "SPATIAL",
+	case "UNIQUE", "INDEX", "KEY", "FOREIGN", "REFERENCES", "FULLTEXT", "SPATIAL",
 		"EXCLUDE", "PERIOD":
 		return true
 	}
@@ -207,6 +215,11 @@ func (b *tableBuilder) finish(at int) error {
 		}
 	}
 	n.Columns, n.PrimaryKey = t.Columns, t.PrimaryKey
+	t.Checks = b.resolveChecks()
+	if err := b.noColumns(t.Checks); err != nil {
+		return err
+	}
+	n.Checks = t.Checks
 	return b.at(at, t.Validate())
 }
 

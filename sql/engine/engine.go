@@ -55,6 +55,7 @@ type Engine struct {
 	memory   *gms.MemoryManager
 	sessions sync.Pool // of *session
 	live     liveCache
+	checks   liveCache // of CHECK constraints: the rows that break them
 }
 
 // New returns an Engine.

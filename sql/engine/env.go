@@ -61,6 +61,7 @@ type Result struct {
 	Columns  []predicate.Column
 	Rows     Rows
 	Writes   *writeset.Set // nil for statements that only read
+	Returned *Returned     // nil without RETURNING; Rows gives its rows
 	Affected int64         // rows matched or inserted by a write
 	RowsRead func() int64  // stored rows read so far
 }

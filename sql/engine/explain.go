@@ -54,7 +54,7 @@ func (e *Engine) Explain(
 	if err != nil {
 		return nil, err
 	}
-	s, ok := stmt.(ast.SelectStatement)
+	s, ok := stmt.Statement.(ast.SelectStatement)
 	if !ok {
 		return nil, refuse("EXPLAIN of anything but a SELECT is not offered")
 	}

@@ -18,6 +18,7 @@ type gate struct {
 	ctes  []string // names of common table expressions in reach
 	depth int
 	top   *selection // the outermost SELECT, when there is one
+	given *source    // stands in the FROM for rows that the statement holds; nil for none
 	live  bool       // deleted rows stay hidden whatever the WHERE names
 	pure  bool       // for a live query: no queries inside, live-safe functions only
 }
@@ -374,9 +375,12 @@ func (g *gate) table(t *ast.AliasedTableExpr, n ast.TableName, sc *scope) error 
 	if n.DbQualifier.IsEmpty() && name == "dual" {
 		return nil
 	}
-	src, err := g.run.resolve(n, false)
-	if err != nil {
-		return err
+	src := g.given
+	if src == nil || src.place != t {
+		var err error
+		if src, err = g.run.resolve(n, false); err != nil {
+			return err
+		}
 	}
 	src.name, src.place = exposed, t
 	if !t.As.IsEmpty() {

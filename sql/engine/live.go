@@ -41,7 +41,7 @@ func (e *Engine) CompileLive(
 	if err != nil {
 		return nil, "", err
 	}
-	c, err := run.liveSelect(stmt)
+	c, err := run.liveSelect(stmt.Statement)
 	if err != nil {
 		return nil, "", err
 	}

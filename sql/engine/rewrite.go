@@ -22,6 +22,10 @@ type rewriter struct {
 	frames []frame
 	dollar int // highest $n
 	marks  int // number of ?
+	// cut says that the statement is parsed in pieces, each of which has to
+	// name its parameters.
+	cut       bool
+	duplicate bool // behind ON DUPLICATE KEY UPDATE
 }
 
 // frame is what is known inside one pair of parentheses.
@@ -32,29 +36,31 @@ type frame struct {
 }
 
 // rewrite returns text with parameters, quoted names, casts and names of
-// tables in three parts in the parser's own form. The number of parameters is
-// checked against env.
-func rewrite(text string, env *Env) (string, error) {
+// tables in three parts in the parser's own form, and without the clauses that
+// it does not know. The number of parameters is checked against env.
+func rewrite(text string, env *Env) (p pieces, err error) {
 	tokens, err := dialect.Lex(text, dialect.Limits{})
 	if err != nil {
-		return "", err
+		return p, err
 	}
 	r := &rewriter{src: text, env: env, tokens: tokens, out: make([]string, len(tokens)),
 		frames: []frame{{query: true}}}
 	for i, t := range tokens {
 		r.out[i] = t.Text(text)
 	}
+	conflict, returning := r.clauses()
+	r.cut = conflict < len(tokens) || returning < len(tokens)
 	for i := 0; i < len(tokens); {
 		n, err := r.token(i)
 		if err != nil {
-			return "", err
+			return p, err
 		}
 		i += n
 	}
 	if err := r.checkParams(); err != nil {
-		return "", err
+		return p, err
 	}
-	return r.join(), nil
+	return r.split(min(conflict, returning), returning)
 }
 
 func (r *rewriter) checkParams() error {
@@ -69,12 +75,17 @@ func (r *rewriter) checkParams() error {
 	return nil
 }
 
-// join puts the pieces together. Comments between tokens become spaces.
-func (r *rewriter) join() string {
+// join puts the tokens from first up to last together. Comments between them
+// become spaces.
+func (r *rewriter) join(first, last int) string {
 	var b strings.Builder
 	b.Grow(len(r.src) + 16)
 	end := 0
-	for i, t := range r.tokens {
+	if first > 0 {
+		end = int(r.tokens[first-1].End)
+	}
+	for i := first; i < last; i++ {
+		t := r.tokens[i]
 		if gap := r.src[end:t.Start]; strings.TrimSpace(gap) == "" {
 			b.WriteString(gap)
 		} else {
@@ -129,6 +140,9 @@ func (r *rewriter) parameter(i int) error {
 	text := r.out[i]
 	if text == "?" {
 		r.marks++
+		if r.cut {
+			r.out[i] = paramPrefix + strconv.Itoa(r.marks)
+		}
 		return nil
 	}
 	n, err := strconv.Atoi(text[1:])
@@ -137,7 +151,7 @@ func (r *rewriter) parameter(i int) error {
 			At(0, int(r.tokens[i].Start)+1)
 	}
 	r.dollar = max(r.dollar, n)
-	r.out[i] = ":v" + strconv.Itoa(n)
+	r.out[i] = paramPrefix + strconv.Itoa(n)
 	return nil
 }
 
@@ -175,18 +189,21 @@ func (r *rewriter) word(i int) (int, error) {
 		return 1, nil
 	case r.wordAt(i, "ILIKE"):
 		return 1, r.ilike(i)
+	case r.wordAt(i, "DUPLICATE") && r.wordAt(i-1, "ON") && r.wordAt(i+1, "KEY"):
+		r.duplicate = true
+		return 1, nil
+	case r.wordAt(i, "VALUES") && r.newValue(i) > 0:
+		return 4, nil
 	case !f.query && !f.from:
 		return 1, nil
 	case r.wordAt(i, "FROM") && f.query, r.wordAt(i, "JOIN", "STRAIGHT_JOIN") && f.from:
 		f.from, f.expect = true, true
 	case i == 0 && r.wordAt(i, "INSERT", "UPDATE", "REPLACE"), f.query && r.wordAt(i, "INTO"),
-		f.query && r.wordAt(i, "UPDATE") && !r.wordAt(i-1, "FOR", "KEY"):
+		f.query && r.wordAt(i, "UPDATE") && !r.wordAt(i-1, "FOR", "KEY", "DO"):
 		f.from, f.expect = r.wordAt(i, "UPDATE"), true
 	case r.wordAt(i, "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT",
 		"SET", "WINDOW", "FOR", "SELECT", "VALUES", "RETURNING"):
 		f.from, f.expect = false, false
-	case r.wordAt(i, "CONFLICT") && r.wordAt(i-1, "ON"):
-		return 0, r.unsupported(i, "INSERT ... ON CONFLICT is not offered yet")
 	case r.wordAt(i, "LATERAL"):
 	default:
 		return r.name(i)

@@ -23,6 +23,7 @@ type target struct {
 	owner   ident.UserID // "" unless the table is per user
 	deleted bool
 	store   table.Table
+	given   [][]value.Value // the rows, when the statement holds them in memory
 }
 
 // decoder reads the records of a target. It is used by one goroutine.
@@ -103,6 +104,7 @@ type cursor struct {
 	steps   int
 	decoder decoder
 	system  [][]value.Value // the rows of a system table
+	given   int             // how many rows of target.given were read
 	loaded  bool
 }
 
@@ -149,6 +151,9 @@ const checkEvery = 64
 
 // next reads the next visible row into dst; ok is false behind the last one.
 func (c *cursor) next(ctx context.Context, dst []value.Value) (ok bool, err error) {
+	if c.t.given != nil {
+		return c.nextGiven(ctx, dst)
+	}
 	if c.t.def.Kind == ddl.SystemTable {
 		return c.nextSystem(ctx, dst)
 	}
@@ -195,6 +200,15 @@ func (c *cursor) advance() bool {
 	}
 	c.rows = c.t.records(s, c.reverse)
 	return true
+}
+
+func (c *cursor) nextGiven(ctx context.Context, dst []value.Value) (bool, error) {
+	if c.given == len(c.t.given) {
+		return false, ctx.Err()
+	}
+	copy(dst, c.t.given[c.given])
+	c.given++
+	return true, nil
 }
 
 func (c *cursor) nextSystem(ctx context.Context, dst []value.Value) (bool, error) {

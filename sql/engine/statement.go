@@ -16,8 +16,8 @@ import (
 )
 
 // statement runs a parsed statement of one of the kinds that are offered.
-func (run *execution) statement(ctx context.Context, stmt ast.Statement) (*Result, error) {
-	switch s := stmt.(type) {
+func (run *execution) statement(ctx context.Context, st *parsed) (*Result, error) {
+	switch s := st.Statement.(type) {
 	case ast.SelectStatement:
 		g := &gate{run: run}
 		if err := g.query(s, nil); err != nil {
@@ -32,13 +32,13 @@ func (run *execution) statement(ctx context.Context, stmt ast.Statement) (*Resul
 		}
 		return &Result{Columns: rows.columns, Rows: rows, RowsRead: run.rowsRead.Load}, nil
 	case *ast.Insert:
-		return run.insert(ctx, s)
+		return run.insert(ctx, s, st)
 	case *ast.Update:
-		return run.update(ctx, s)
+		return run.update(ctx, s, st)
 	case *ast.Delete:
-		return run.delete(ctx, s)
+		return run.delete(ctx, s, st)
 	}
-	word, _, _ := strings.Cut(strings.TrimSpace(ast.String(stmt)), " ")
+	word, _, _ := strings.Cut(strings.TrimSpace(ast.String(st.Statement)), " ")
 	return nil, refuse("this kind of statement (%s) is not offered", strings.ToUpper(word))
 }
 

@@ -69,6 +69,13 @@ func testTables() []*ddl.Table {
 		return &ddl.Table{ID: ident.TableID(id), Namespace: "chat", Name: ident.TableName(name), Kind: kind,
 			State: ddl.Ready, Version: 1, Codec: serde.Row, PrimaryKey: pk, Columns: cols}
 	}
+	stock := def(104, "stock", ddl.UserTable, []int{0},
+		col(1, "id", value.Int32, notNull), col(2, "low", value.Int32), col(3, "high", value.Int32),
+		col(4, "unit", value.Text, literal("kg")))
+	stock.Checks = []ddl.Check{
+		{Name: "positive", Expr: "low > 0", Columns: []ident.ColumnID{2}},
+		{Name: "ordered", Expr: "low <= high OR LENGTH(unit) > 3", Columns: []ident.ColumnID{2, 3, 4}},
+	}
 	return []*ddl.Table{
 		def(100, "messages", ddl.UserTable, []int{0, 1},
 			col(1, "conversation_id", value.Int64, notNull), col(2, "id", value.Int64, notNull),
@@ -86,6 +93,7 @@ func testTables() []*ddl.Table {
 			col(1, "k", value.Text, notNull), col(2, "u", value.UUID, notNull), col(3, "n", value.Int32)),
 		def(103, "rooms", ddl.SharedTable, []int{0},
 			col(1, "id", value.Int32, notNull), col(2, "title", value.Text)),
+		stock,
 	}
 }
 

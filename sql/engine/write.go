@@ -22,6 +22,12 @@ type writer struct {
 	set    writeset.Set
 	read   decoder
 	count  int64
+
+	rows      *upsert // for an INSERT
+	name      string  // by which the statement calls the table
+	returning ast.SelectExprs
+	changes   []*changedRow // for returning, in the order of the statement
+	deletes   bool          // returning shows rows as they were
 }
 
 func (run *execution) newWriter(n ast.TableName) (*writer, error) {
@@ -33,14 +39,11 @@ func (run *execution) newWriter(n ast.TableName) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &writer{run: run, target: src.target, schema: schema, read: decoder{t: src.target}}, nil
+	return &writer{run: run, target: src.target, schema: schema, read: decoder{t: src.target},
+		name: string(src.target.def.Name)}, nil
 }
 
 func (w *writer) def() *ddl.Table { return w.target.def }
-
-func (w *writer) result() *Result {
-	return &Result{Rows: noRows{}, Writes: &w.set, Affected: w.count, RowsRead: w.run.rowsRead.Load}
-}
 
 // writable returns the position of a column that a statement assigns to.
 func (w *writer) writable(name string) (int, error) {
@@ -65,6 +68,14 @@ func (w *writer) insert(vals []value.Value) error {
 	return w.add(row.Insert, pk, vals, seq)
 }
 
+// insertNoted adds a row and shows it in RETURNING.
+func (w *writer) insertNoted(pk []byte, vals []value.Value) error {
+	if err := w.note(pk, vals); err != nil {
+		return err
+	}
+	return w.insert(vals)
+}
+
 // free returns the seq to expect of a key that is to be inserted, or the
 // duplicate error when a row is there.
 func (w *writer) free(pk []byte, vals []value.Value) (clock.Seq, error) {
@@ -82,12 +93,17 @@ func (w *writer) free(pk []byte, vals []value.Value) (clock.Seq, error) {
 }
 
 func (w *writer) duplicate(vals []value.Value) error {
+	return fault.New(fault.DuplicateKey, "table %s has a row with %s already",
+		w.def().FullName(), w.keyText(vals))
+}
+
+// keyText writes the key of a row for a message.
+func (w *writer) keyText(vals []value.Value) string {
 	parts := make([]string, len(w.def().PrimaryKey))
 	for i, c := range w.def().PrimaryKey {
 		parts[i] = w.def().Columns[c].Name + " = " + clip(vals[c].Text())
 	}
-	return fault.New(fault.DuplicateKey, "table %s has a row with %s already",
-		w.def().FullName(), strings.Join(parts, ", "))
+	return strings.Join(parts, ", ")
 }
 
 func clip(s string) string {

@@ -11,16 +11,10 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/value"
 )
 
-func (run *execution) insert(ctx context.Context, s *ast.Insert) (*Result, error) {
+func (run *execution) insert(ctx context.Context, s *ast.Insert, st *parsed) (*Result, error) {
 	switch {
-	case s.Action != ast.InsertStr:
-		return nil, refuse("REPLACE is not offered yet; use DELETE and INSERT")
 	case s.Ignore != "":
-		return nil, refuse("INSERT IGNORE is not offered")
-	case len(s.OnDup) > 0:
-		return nil, refuse("INSERT ... ON DUPLICATE KEY UPDATE is not offered yet")
-	case len(s.Returning) > 0:
-		return nil, refuse("INSERT ... RETURNING is not offered yet")
+		return nil, refuse("INSERT IGNORE is not offered; use INSERT ... ON CONFLICT DO NOTHING")
 	case len(s.Partitions) > 0:
 		return nil, refuse("PARTITION is not offered")
 	}
@@ -32,8 +26,12 @@ func (run *execution) insert(ctx context.Context, s *ast.Insert) (*Result, error
 	if err != nil {
 		return nil, err
 	}
+	w.returning = st.returning
 	g := &gate{run: run}
 	if err := g.with(s.With, nil); err != nil {
+		return nil, err
+	}
+	if w.rows, err = w.newUpsert(s, st.conflict); err != nil {
 		return nil, err
 	}
 	switch src := s.Rows.(type) {
@@ -44,10 +42,13 @@ func (run *execution) insert(ctx context.Context, s *ast.Insert) (*Result, error
 	default:
 		err = refuse("this source of rows (%T) is not offered", s.Rows)
 	}
+	if err == nil {
+		err = w.rows.flush(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return w.result(), nil
+	return w.finish(ctx)
 }
 
 // insertColumns returns the positions that the rows of an INSERT fill.
@@ -76,7 +77,9 @@ func (w *writer) insertColumns(names ast.Columns) ([]int, error) {
 
 // insertRow fills in a row and adds it. given holds the values of columns in
 // the order of columns; a cell that asks for its default is marked in byDefault.
-func (w *writer) insertRow(columns []int, given []value.Value, byDefault []bool) error {
+func (w *writer) insertRow(
+	ctx context.Context, columns []int, given []value.Value, byDefault []bool,
+) error {
 	n := len(w.def().Columns)
 	vals := make([]value.Value, n)
 	done := make([]bool, n)
@@ -100,8 +103,10 @@ func (w *writer) insertRow(columns []int, given []value.Value, byDefault []bool)
 		}
 		vals[c] = v
 	}
-	w.count++
-	return w.insert(vals)
+	if err := w.check(ctx, vals); err != nil {
+		return err
+	}
+	return w.rows.row(ctx, vals)
 }
 
 // insertValues inserts literal rows. Cells that have to be computed are asked
@@ -138,7 +143,7 @@ func (w *writer) insertValues(ctx context.Context, g *gate, columns []int, list 
 			}
 			given[i], byDefault[i] = v, isDefault
 		}
-		if err := w.insertRow(columns, given, byDefault); err != nil {
+		if err := w.insertRow(ctx, columns, given, byDefault); err != nil {
 			return err
 		}
 	}
@@ -227,7 +232,7 @@ func (w *writer) insertQuery(
 		return err
 	}
 	for _, vals := range read {
-		if err := w.insertRow(columns, vals, nil); err != nil {
+		if err := w.insertRow(ctx, columns, vals, nil); err != nil {
 			return err
 		}
 	}

@@ -21,25 +21,20 @@ type assignment struct {
 }
 
 // single returns the one table of an UPDATE or DELETE.
-func single(what string, list ast.TableExprs) (ast.TableName, error) {
+func single(what string, list ast.TableExprs) (*ast.AliasedTableExpr, ast.TableName, error) {
 	if len(list) == 1 {
 		if t, ok := list[0].(*ast.AliasedTableExpr); ok {
 			if n, ok := t.Expr.(ast.TableName); ok {
-				return n, nil
+				return t, n, nil
 			}
 		}
 	}
-	return ast.TableName{}, refuse("%s of more than one table is not offered", what)
+	return nil, ast.TableName{}, refuse("%s of more than one table is not offered", what)
 }
 
-func (run *execution) update(ctx context.Context, s *ast.Update) (*Result, error) {
-	switch {
-	case s.Ignore != "":
-		return nil, refuse("UPDATE IGNORE is not offered")
-	case len(s.Returning) > 0:
-		return nil, refuse("UPDATE ... RETURNING is not offered yet")
-	}
-	name, err := single("UPDATE", s.TableExprs)
+// newChanger returns a writer for the one table of an UPDATE or DELETE.
+func (run *execution) newChanger(what string, list ast.TableExprs, st *parsed) (*writer, error) {
+	t, name, err := single(what, list)
 	if err != nil {
 		return nil, err
 	}
@@ -47,21 +42,39 @@ func (run *execution) update(ctx context.Context, s *ast.Update) (*Result, error
 	if err != nil {
 		return nil, err
 	}
+	w.name, w.returning = tableName(t, w.def().Name), st.returning
+	return w, nil
+}
+
+func (run *execution) update(ctx context.Context, s *ast.Update, st *parsed) (*Result, error) {
+	if s.Ignore != "" {
+		return nil, refuse("UPDATE IGNORE is not offered")
+	}
+	w, err := run.newChanger("UPDATE", s.TableExprs, st)
+	if err != nil {
+		return nil, err
+	}
 	find := &ast.Select{From: s.TableExprs, With: s.With,
 		Where: s.Where, OrderBy: s.OrderBy, Limit: s.Limit}
 	w.selectKey(find)
-	sets, err := w.assignments(find, s.Exprs)
+	sets, err := w.assignments(find, s.Exprs, true)
 	if err != nil {
 		return nil, err
 	}
 	var moved [][]value.Value
 	err = w.find(ctx, find, func(old *stored, vals []value.Value) error {
-		next, err := w.changed(old, sets, vals)
+		next, err := w.changed(ctx, old, sets, vals)
 		if err != nil {
 			return err
 		}
 		if !w.rekeyed(old.vals, next) {
+			if err := w.note(old.pk, next); err != nil {
+				return err
+			}
 			return w.add(row.Update, old.pk, next, old.seq)
+		}
+		if err := w.note(w.def().KeyOf(next), next); err != nil {
+			return err
 		}
 		moved = append(moved, next)
 		return w.remove(old)
@@ -74,34 +87,34 @@ func (run *execution) update(ctx context.Context, s *ast.Update) (*Result, error
 			return nil, err
 		}
 	}
-	return w.result(), nil
+	return w.finish(ctx)
 }
 
-func (run *execution) delete(ctx context.Context, s *ast.Delete) (*Result, error) {
+func (run *execution) delete(ctx context.Context, s *ast.Delete, st *parsed) (*Result, error) {
 	switch {
 	case len(s.Targets) > 0:
 		return nil, refuse("DELETE of more than one table is not offered")
-	case len(s.Returning) > 0:
-		return nil, refuse("DELETE ... RETURNING is not offered yet")
 	case len(s.Partitions) > 0:
 		return nil, refuse("PARTITION is not offered")
 	}
-	name, err := single("DELETE", s.TableExprs)
+	w, err := run.newChanger("DELETE", s.TableExprs, st)
 	if err != nil {
 		return nil, err
 	}
-	w, err := run.newWriter(name)
-	if err != nil {
-		return nil, err
-	}
+	w.deletes = true
 	find := &ast.Select{From: s.TableExprs, With: s.With,
 		Where: s.Where, OrderBy: s.OrderBy, Limit: s.Limit}
 	w.selectKey(find)
-	err = w.find(ctx, find, func(old *stored, _ []value.Value) error { return w.remove(old) })
+	err = w.find(ctx, find, func(old *stored, _ []value.Value) error {
+		if err := w.noteStored(old); err != nil {
+			return err
+		}
+		return w.remove(old)
+	})
 	if err != nil {
 		return nil, err
 	}
-	return w.result(), nil
+	return w.finish(ctx)
 }
 
 // selectKey makes a query return the key of the rows it finds.
@@ -170,8 +183,11 @@ func (w *writer) key(vals []value.Value) (pk []byte, err error) {
 }
 
 // assignments reads the SET clause. Values that have to be computed become
-// columns of the query; as in MySQL they see what stands to the left of them.
-func (w *writer) assignments(find *ast.Select, list ast.AssignmentExprs) ([]assignment, error) {
+// columns of the query. In turn means that they see what stands to the left of
+// them, as in MySQL; else all see the row as it was.
+func (w *writer) assignments(
+	find *ast.Select, list ast.AssignmentExprs, inTurn bool,
+) ([]assignment, error) {
 	out := make([]assignment, len(list))
 	earlier := make(map[string]ast.Expr, len(list))
 	for i, a := range list {
@@ -186,7 +202,10 @@ func (w *writer) assignments(find *ast.Select, list ast.AssignmentExprs) ([]assi
 		out[i] = assignment{column: c, computed: -1}
 		var ok bool
 		if out[i].constant, out[i].isDefault, ok = w.run.constant(a.Expr); !ok {
-			e := substitute(a.Expr, earlier)
+			e := a.Expr
+			if inTurn {
+				e = substitute(e, earlier)
+			}
 			out[i].computed = len(find.SelectExprs)
 			find.SelectExprs = append(find.SelectExprs, &ast.AliasedExpr{Expr: e})
 			a.Expr = e
@@ -198,7 +217,7 @@ func (w *writer) assignments(find *ast.Select, list ast.AssignmentExprs) ([]assi
 
 // changed returns a row's values after the assignments.
 func (w *writer) changed(
-	old *stored, sets []assignment, vals []value.Value,
+	ctx context.Context, old *stored, sets []assignment, vals []value.Value,
 ) ([]value.Value, error) {
 	next := append([]value.Value(nil), old.vals[:len(w.def().Columns)]...)
 	for _, a := range sets {
@@ -217,7 +236,7 @@ func (w *writer) changed(
 		}
 		next[a.column] = v
 	}
-	return next, nil
+	return next, w.check(ctx, next)
 }
 
 func (w *writer) rekeyed(old, next []value.Value) bool {

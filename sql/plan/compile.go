@@ -100,6 +100,9 @@ func (p *plan) resolve(st *statement, env *engine.Env) bool {
 	case def.Kind != ddl.SharedTable, p.owner != ownerImplied:
 		return false
 	}
+	if len(def.Checks) > 0 && (st.verb == insertRows || st.verb == updateRow) {
+		return false // the engine evaluates CHECK
+	}
 	p.def, p.shards = def, newPartitions(env.DB, def)
 	p.schema, err = env.Catalog.Schema(def.ID, def.Version)
 	return err == nil && len(p.schema.Kinds) == len(def.Columns)

@@ -62,6 +62,7 @@ type CreateTable struct {
 	IfNotExists bool
 	Columns     []ddl.Column
 	PrimaryKey  []int
+	Checks      []ddl.Check
 	Access      ddl.Access // of shared tables; "" for others
 	Codec       serde.ID
 	Comment     string
@@ -77,6 +78,7 @@ func (c *CreateTable) Table() *ddl.Table {
 		Kind:       c.Kind,
 		Columns:    append([]ddl.Column(nil), c.Columns...),
 		PrimaryKey: append([]int(nil), c.PrimaryKey...),
+		Checks:     append([]ddl.Check(nil), c.Checks...),
 		Access:     c.Access,
 		Codec:      c.Codec,
 		Comment:    c.Comment,
