@@ -38,7 +38,6 @@ type plan struct {
 	sets    []assignment
 	cells   []operand
 	fillers []filler // for each column, what it gets without a value
-	missing []int    // columns that an INSERT does not name
 }
 
 // keyPart is a key column that equals an operand.
@@ -258,15 +257,7 @@ func (p *plan) compileInsert(st *statement) bool {
 	if len(p.position) != st.width {
 		return false
 	}
-	if !p.compileFillers() {
-		return false
-	}
-	for i, yes := range named {
-		if !yes {
-			p.missing = append(p.missing, i)
-		}
-	}
-	return true
+	return p.compileFillers()
 }
 
 func (p *plan) compileUpdate(st *statement) bool {

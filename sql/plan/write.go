@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/engine"
@@ -40,12 +42,13 @@ func (x *execution) insert() (handled bool, err error) {
 // fill makes the values of a row to insert.
 func (x *execution) fill(vals []value.Value, cells []operand) bool {
 	for i, c := range x.position {
-		if !x.set(vals, c, cells[i]) {
+		if cells[i].form != formDefault && !x.set(vals, c, cells[i]) {
 			return false
 		}
 	}
-	for _, c := range x.missing {
-		if !x.set(vals, c, operand{form: formDefault}) {
+	for c := range vals { // in this order ids are made
+		i := slices.Index(x.position, c)
+		if (i < 0 || cells[i].form == formDefault) && !x.set(vals, c, operand{form: formDefault}) {
 			return false
 		}
 	}
