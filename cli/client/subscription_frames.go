@@ -76,6 +76,7 @@ func (s *Subscription) schemaLocked(f *frame) {
 	s.version = f.SchemaVersion
 	s.layout = layout{schema: newSchema(f.Schema)}
 	if changed {
+		s.pending = nil // a commit that had begun is told again
 		s.pushLocked(Event{Kind: Altered, Schema: s.layout.schema})
 	}
 }

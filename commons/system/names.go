@@ -30,6 +30,7 @@ const (
 	Namespaces   Table = "namespaces"
 	Tables       Table = "tables"
 	ColumnDefs   Table = "columns"
+	Schemas      Table = "schemas"
 	Users        Table = "users"
 	Partitions   Table = "partitions"
 	Settings     Table = "settings"

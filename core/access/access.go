@@ -55,13 +55,14 @@ func MayRun(role ident.Role, k dialect.Kind, table ddl.TableKind) error {
 	ok := true
 	switch k {
 	case dialect.CreateNamespace, dialect.AlterNamespace, dialect.DropNamespace,
+		dialect.TruncateTable,
 		dialect.CreateUser, dialect.DropUser, dialect.ShowUsers, dialect.ShowSettings:
 		ok = atLeast(role, ident.RoleDBA)
 	case dialect.CreateUserTable:
 		ok = atLeast(role, ident.RoleService)
 	case dialect.CreateSharedTable:
 		ok = atLeast(role, ident.RoleDBA)
-	case dialect.DropTable:
+	case dialect.DropTable, dialect.AlterTable:
 		ok = atLeast(role, ident.RoleDBA) || role == ident.RoleService && table == ddl.UserTable
 	}
 	if ok {

@@ -90,6 +90,7 @@ func TestMayRun(t *testing.T) {
 		dialect.CreateUserTable: creators, dialect.CreateSharedTable: dba,
 		dialect.CreateUser: dba, dialect.DropUser: dba, dialect.ShowUsers: dba,
 		dialect.ShowSettings: dba, dialect.DropTable: dba,
+		dialect.AlterTable: dba, dialect.TruncateTable: dba,
 	}
 	for _, k := range dialect.Kinds() {
 		codes, ok := want[k.Kind]
@@ -105,6 +106,9 @@ func TestMayRun(t *testing.T) {
 	}
 	if err := access.MayRun(ident.RoleService, dialect.DropTable, ddl.UserTable); err != nil {
 		t.Errorf("service drops a USER table: %v", err)
+	}
+	if err := access.MayRun(ident.RoleService, dialect.AlterTable, ddl.UserTable); err != nil {
+		t.Errorf("service alters a USER table: %v", err)
 	}
 	if err := access.MayRun("", dialect.Select, ""); err != nil {
 		t.Errorf("reading is decided by table: %v", err)

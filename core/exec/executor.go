@@ -316,7 +316,14 @@ func (r *run) plan(ctx context.Context, v *store.View) (*sqlengine.Result, error
 			return res, err
 		}
 	}
-	return r.x.SQL.Run(ctx, r.st, env)
+	res, err := r.x.SQL.Run(ctx, r.st, env)
+	if fault.Is(err, fault.TransactionConflict) { // a table went while it was planned
+		if err := r.x.Catalog.Refresh(); err != nil {
+			return nil, err
+		}
+		return r.x.SQL.Run(ctx, r.st, r.env(v))
+	}
+	return res, err
 }
 
 // namespace returns the namespace that a statement names, or the session's.
@@ -339,6 +346,8 @@ type Subscription struct {
 	Namespace ident.NamespaceID
 	ID        ident.LiveID
 	Notify    func()
+	// After is a subscription that this one goes on after; see live.Spec.
+	After *live.Subscription
 }
 
 // Subscribe opens a live query. It blocks for compiling only; rows are read
@@ -372,7 +381,23 @@ func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subsc
 	if err != nil {
 		return nil, err
 	}
-	return x.Hub.Subscribe(live.Spec{
+	s, err := x.Hub.Subscribe(live.Spec{
 		ID: sub.ID, Owner: id.Caller, User: owner, Query: q, Options: opts, Notify: sub.Notify,
+		After: sub.After,
 	})
+	if err != nil {
+		return nil, err
+	}
+	// Whoever changes a schema publishes it before ending subscriptions: what
+	// was registered too late for that sees the new one here.
+	now, err := x.Catalog.Snapshot().Table(q.Table.Namespace, string(q.Table.Name))
+	switch {
+	case err != nil:
+		s.Close(live.TableDropped)
+	case now.ID != q.Table.ID:
+		s.Close(live.TableTruncated)
+	case now.Version != q.Table.Version:
+		s.Close(live.SchemaChanged)
+	}
+	return s, nil
 }

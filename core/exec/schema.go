@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/access"
@@ -15,12 +17,13 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
+	"github.com/kalamdb/kalamdb-go/sql/writeset"
 )
 
 // changeSchema runs a statement that changes the catalogue. One runs at a
 // time, so that none meets another's half-made table.
 func (r *run) changeSchema(ctx context.Context, emit Sink) error {
-	if err := r.mayRun(); err != nil {
+	if err := r.mayChange(); err != nil {
 		return err
 	}
 	message, err := r.x.exclusively(ctx, func(ctx context.Context) (string, error) {
@@ -35,6 +38,10 @@ func (r *run) changeSchema(ctx context.Context, emit Sink) error {
 			return r.createTable(ctx, n)
 		case *ast.DropTable:
 			return r.dropTable(ctx, n)
+		case *ast.AlterTable:
+			return r.alterTable(ctx, n)
+		case *ast.TruncateTable:
+			return r.truncateTable(ctx, n)
 		}
 		return "", fault.New(fault.Unsupported, "%s is not supported", r.st.Kind)
 	})
@@ -44,14 +51,24 @@ func (r *run) changeSchema(ctx context.Context, emit Sink) error {
 	return emit(&Result{Message: message})
 }
 
-func (r *run) mayRun() error {
+// mayChange checks whether the caller may run the statement on the table that
+// it names. A table that they may not know of answers as a missing one.
+func (r *run) mayChange() error {
+	var ref ast.TableRef
 	kind := ddl.TableKind("")
-	if n, ok := r.st.Node.(*ast.DropTable); ok {
-		kind = n.Kind
-		if ns, err := r.namespace(n.Namespace); err == nil && kind == "" {
-			if t, err := r.x.Catalog.Snapshot().Table(ns, string(n.Name)); err == nil {
-				kind = t.Kind
-			}
+	switch n := r.st.Node.(type) {
+	case *ast.DropTable:
+		ref, kind = ast.TableRef{Namespace: n.Namespace, Name: n.Name}, n.Kind
+	case *ast.AlterTable:
+		ref, kind = n.TableRef, n.Kind
+	default:
+		return access.MayRun(r.id.Role, r.st.Kind, "")
+	}
+	if r.id.Role != ident.RoleUser {
+		if t, err := r.table(&ref); err == nil {
+			kind = t.Kind
+		} else if kind == "" {
+			kind = ddl.UserTable
 		}
 	}
 	return access.MayRun(r.id.Role, r.st.Kind, kind)
@@ -198,14 +215,17 @@ func (x *Executor) create(ctx context.Context, t *ddl.Table) error {
 	if err := x.put(ctx, catalog.KeptTables, key, t, 0, taken); err != nil {
 		return err
 	}
-	if err := x.fence(ctx, t, false); err != nil {
+	since, err := x.fence(ctx, t, false)
+	if err != nil {
 		return err
 	}
-	return x.setState(ctx, t, ddl.Ready)
+	return x.restate(ctx, t, func(t *ddl.Table) { t.State, t.Since = ddl.Ready, since })
 }
 
-// setState stores a table's definition with another state.
-func (x *Executor) setState(ctx context.Context, t *ddl.Table, s ddl.State) error {
+// restate stores what change makes of a table's stored definition.
+func (x *Executor) restate(ctx context.Context, t *ddl.Table, change func(*ddl.Table),
+	also ...writeset.Write,
+) error {
 	key := catalog.TableKey(t.Namespace, t.Name)
 	var stored ddl.Table
 	seq, err := x.get(catalog.KeptTables, key, &stored)
@@ -215,15 +235,19 @@ func (x *Executor) setState(ctx context.Context, t *ddl.Table, s ddl.State) erro
 	if seq == 0 || stored.ID != t.ID {
 		return fault.New(fault.TransactionConflict, "table %s was changed by another", t.FullName())
 	}
-	stored.State = s
-	return x.put(ctx, catalog.KeptTables, key, &stored, seq)
+	change(&stored)
+	return x.put(ctx, catalog.KeptTables, key, &stored, seq, also...)
 }
 
 // fence tells all shards of a table which schema version it has now, or that
-// it is dropped. When it returns no shard takes a write planned before.
-func (x *Executor) fence(ctx context.Context, t *ddl.Table, dropped bool) error {
+// it is dropped. When it returns no shard takes a write planned before, and
+// what a shard has applied until then is not above last.
+func (x *Executor) fence(ctx context.Context, t *ddl.Table, dropped bool) (
+	last clock.Seq, err error,
+) {
 	shards := t.Shards(x.DB.Shards())
 	errs := make([]error, len(shards))
+	seqs := make([]clock.Seq, len(shards))
 	var wg sync.WaitGroup
 	for i, s := range shards {
 		wg.Go(func() {
@@ -232,7 +256,7 @@ func (x *Executor) fence(ctx context.Context, t *ddl.Table, dropped bool) error 
 					Table: t.ID, Partition: t.Partition(s), Min: t.Version, Dropped: dropped,
 				}},
 			})
-			if errs[i] = err; err == nil {
+			if errs[i], seqs[i] = err, out.Seq; err == nil {
 				errs[i] = out.Err
 			}
 		})
@@ -240,10 +264,10 @@ func (x *Executor) fence(ctx context.Context, t *ddl.Table, dropped bool) error 
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return slices.Max(seqs), nil
 }
 
 func (r *run) dropTable(ctx context.Context, n *ast.DropTable) (string, error) {
@@ -272,7 +296,7 @@ func (r *run) dropTable(ctx context.Context, n *ast.DropTable) (string, error) {
 // dropping, which hides it; the shards told; its live queries ended; its
 // partitions and then its definition gone.
 func (x *Executor) drop(ctx context.Context, t *ddl.Table) error {
-	if err := x.setState(ctx, t, ddl.Dropping); err != nil {
+	if err := x.restate(ctx, t, func(t *ddl.Table) { t.State = ddl.Dropping }); err != nil {
 		return err
 	}
 	if err := x.Catalog.Refresh(); err != nil {
@@ -282,12 +306,11 @@ func (x *Executor) drop(ctx context.Context, t *ddl.Table) error {
 }
 
 func (x *Executor) finishDrop(ctx context.Context, t *ddl.Table) error {
-	if err := x.fence(ctx, t, true); err != nil {
-		return err
-	}
-	x.Hub.EndTable(t.ID, live.TableDropped)
-	for _, s := range t.Shards(x.DB.Shards()) {
-		if err := x.DB.DropPartition(t.Partition(s)); err != nil {
+	for _, id := range []ident.TableID{t.ID, t.Successor, t.Former} {
+		if id == 0 {
+			continue
+		}
+		if _, err := x.remove(ctx, t.WithID(id), live.TableDropped); err != nil {
 			return err
 		}
 	}
@@ -300,15 +323,36 @@ func (x *Executor) finishDrop(ctx context.Context, t *ddl.Table) error {
 	return x.propose(ctx, catalog.KeptTables.Delete(key, seq))
 }
 
+// remove takes the rows of a table away, and all that is known of its id.
+// Nothing is written under the id after last.
+func (x *Executor) remove(ctx context.Context, t *ddl.Table, why live.EndReason) (
+	last clock.Seq, err error,
+) {
+	if last, err = x.fence(ctx, t, true); err != nil {
+		return 0, err
+	}
+	x.Hub.EndTable(t.ID, why)
+	for _, s := range t.Shards(x.DB.Shards()) {
+		if err := x.DB.DropPartition(t.Partition(s)); err != nil {
+			return 0, err
+		}
+	}
+	return last, nil
+}
+
 // Recover finishes what a crash left half done: tables that were being dropped
-// go, and so do those that were being made, since nobody was told of them.
+// go, and so do those that were being made, since nobody was told of them; what
+// ALTER and TRUNCATE have begun is finished, or undone where nobody saw it.
 // It is called once, before statements are run.
 func (x *Executor) Recover(ctx context.Context) error {
 	for _, t := range x.Catalog.Snapshot().All() {
+		var err error
 		if t.State == ddl.Ready {
-			continue
+			err = x.settle(ctx, t)
+		} else {
+			err = x.finishDrop(ctx, t)
 		}
-		if err := x.finishDrop(ctx, t); err != nil {
+		if err != nil {
 			return fault.Wrap(fault.Internal, err, "clean up the unfinished table %s", t.FullName())
 		}
 	}

@@ -39,7 +39,7 @@ func (r *run) show(ctx context.Context, emit Sink) error {
 	case *ast.ShowLiveQueries:
 		return r.showSystem(ctx, emit, system.LiveQueries, nil)
 	case *ast.DescribeTable:
-		return r.describe(&n.TableRef, emit)
+		return r.describe(n, emit)
 	case *ast.ShowCreateTable:
 		return r.showCreate(&n.TableRef, emit)
 	}
@@ -155,10 +155,18 @@ func (r *run) table(ref *ast.TableRef) (*ddl.Table, error) {
 	return t, nil
 }
 
-func (r *run) describe(ref *ast.TableRef, emit Sink) error {
-	t, err := r.table(ref)
+func (r *run) describe(n *ast.DescribeTable, emit Sink) error {
+	t, err := r.table(&n.TableRef)
 	if err != nil {
 		return err
+	}
+	if n.History {
+		rows, err := ddl.History(t)
+		if err != nil {
+			return err
+		}
+		header := &ddl.Table{Columns: ddl.HistoryHeader()}
+		return emit(&Result{Columns: columnsOf(header), Rows: newFixed(rows)})
 	}
 	var cols []predicate.Column
 	for _, name := range ddl.DescribeHeader() {

@@ -35,6 +35,8 @@ func (s *systemRows) SystemRows(_ context.Context, t system.Table) ([][]value.Va
 		return s.tables()
 	case system.ColumnDefs:
 		return s.columns()
+	case system.Schemas:
+		return s.schemas()
 	case system.Users:
 		return s.users()
 	case system.Partitions:
@@ -146,6 +148,20 @@ func (s *systemRows) columns() (rows [][]value.Value, err error) {
 			})
 		}
 		return nil
+	})
+	return rows, err
+}
+
+func (s *systemRows) schemas() (rows [][]value.Value, err error) {
+	err = s.visible(func(t *ddl.Table) error {
+		if t.Kind == ddl.SystemTable {
+			return nil
+		}
+		history, err := ddl.History(t)
+		for _, v := range history {
+			rows = append(rows, append([]value.Value{text(t.Namespace), text(t.Name)}, v...))
+		}
+		return err
 	})
 	return rows, err
 }

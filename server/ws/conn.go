@@ -68,7 +68,8 @@ type conn struct {
 
 // sub is a live query of a connection.
 type sub struct {
-	id string
+	id   string
+	spec engine.Subscription // as it was opened
 	// Guarded by conn.mu.
 	live   *live.Subscription // nil while it is being opened
 	queued bool               // stands in conn.ready

@@ -163,10 +163,11 @@ func (c *conn) subscribe(who session.Identity, msg []byte) (string, error) {
 	if err := c.reserve(s); err != nil {
 		return spec.ID, err
 	}
-	source, err := c.srv.opts.Engine.Subscribe(c.ctx, who, engine.Subscription{
+	s.spec = engine.Subscription{
 		SQL: spec.SQL, Options: options(spec.Options), Namespace: c.namespace,
 		Notify: func() { c.wake(s) },
-	})
+	}
+	source, err := c.srv.opts.Engine.Subscribe(c.ctx, who, s.spec)
 	if err != nil {
 		c.forget(s)
 		return spec.ID, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/commons/wire"
 	"github.com/kalamdb/kalamdb-go/live"
@@ -22,6 +23,9 @@ func appendLive(
 	switch m := m.(type) {
 	case live.Ack:
 		body = appendAck(begin(body, wire.TypeSubscriptionAck, id), m)
+	case live.Schema:
+		body = appendSchema(begin(body, wire.TypeSchema, id), m.Columns, m.SchemaVersion)
+		body = append(body, '}')
 	case live.Batch:
 		body = appendBatch(begin(body, wire.TypeInitialData, id), columns, m)
 	case live.Changed:
@@ -55,11 +59,15 @@ func appendReason(dst []byte, reason string) []byte {
 	return append(value.AppendJSONString(dst, reason), '}')
 }
 
-func appendAck(dst []byte, m live.Ack) []byte {
+func appendSchema(dst []byte, columns []predicate.Column, v ident.SchemaVersion) []byte {
 	dst = append(dst, `,"schema":`...)
-	dst = sqljson.AppendSchema(dst, m.Columns)
+	dst = sqljson.AppendSchema(dst, columns)
 	dst = append(dst, `,"schema_version":`...)
-	dst = strconv.AppendUint(dst, uint64(m.SchemaVersion), 10)
+	return strconv.AppendUint(dst, uint64(v), 10)
+}
+
+func appendAck(dst []byte, m live.Ack) []byte {
+	dst = appendSchema(dst, m.Columns, m.SchemaVersion)
 	dst = appendControl(dst, live.Batch{HasMore: true, Status: live.Loading})
 	return append(dst, '}')
 }

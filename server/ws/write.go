@@ -219,8 +219,14 @@ func (c *conn) poll(s *sub, source *live.Subscription) error {
 	defer func() { putBuffer(buf) }()
 	for _, m := range msgs {
 		if e, ok := m.(live.Ended); ok {
-			c.forget(s)
 			more = false
+			if renewable(e.Reason) {
+				if e.Err = c.renew(s, source); e.Err == nil {
+					continue
+				}
+				m = e
+			}
+			c.forget(s)
 			if e.Err != nil {
 				c.srv.opts.Logger.Debug("live query ended", "error", e.Err)
 			}

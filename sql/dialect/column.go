@@ -119,10 +119,12 @@ func (b *columnBuilder) clause() (done bool, err error) {
 
 // lastClause ends the column, or refuses what other databases write there.
 func (b *columnBuilder) lastClause() (bool, error) {
-	if k := b.peek().Kind; k == Comma || k == RightParen {
+	if k := b.peek().Kind; k == 0 || k == Comma || k == RightParen {
 		return true, nil
 	}
 	switch word := b.word(); word {
+	case "FIRST", "AFTER":
+		return false, b.unsupported("%s is not supported; a new column stands behind the others", word)
 	case "CHARACTER", "CHARSET", "COLLATE", "ON", "GENERATED", "AS", "VIRTUAL", "STORED", "INVISIBLE",
 		"VISIBLE", "CONSTRAINT", "STORAGE", "COLUMN_FORMAT", "IDENTITY", "ZEROFILL", "SRID":
 		return false, b.unsupported("%s of a column is not supported; leave it out", word)

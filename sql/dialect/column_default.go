@@ -115,6 +115,9 @@ func (b *tableBuilder) defaultArguments(f ddl.Func, word string) error {
 // literal checks that text fits the type. at is its token.
 func (b *tableBuilder) literal(at int, t ddl.Type, text string) (*ddl.Default, error) {
 	d := &ddl.Default{Text: text}
+	if t.Kind == value.Null { // SET DEFAULT: the column is not known yet
+		return d, nil
+	}
 	_, err := d.Literal(t)
 	return d, b.at(at, err)
 }

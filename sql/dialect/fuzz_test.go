@@ -13,6 +13,9 @@ func addSeeds(f *testing.F) {
 	for _, k := range dialect.Kinds() {
 		f.Add(k.Example)
 	}
+	for text := range alters {
+		f.Add(text)
+	}
 	for _, text := range []string{
 		"", ";", "SELECT 1; SELECT 'a;b' -- x\n;", "EXECUTE AS USER 'a' (SELECT (1););", "(((", "CASE )",
 		"SELECT /* a */ `b`, \"c\", x'1f', 1.e5, $1, ?, @x, 'it''s' FROM a.b.c", "'\\", "\xff", "\x00",

@@ -19,6 +19,8 @@ const (
 	UseNamespace
 	CreateUserTable
 	CreateSharedTable
+	AlterTable
+	TruncateTable
 	DropTable
 	ShowTables
 	DescribeTable
@@ -136,13 +138,25 @@ var kinds = [kindEnd]KindInfo{
 			"[WITH (ACCESS = 'public' | 'private' | 'restricted', CODEC = 'row', COMMENT = 's')]",
 		Example: "CREATE SHARED TABLE chat.rooms (id INT PRIMARY KEY, name TEXT) " +
 			"WITH (ACCESS = 'public')"},
+	AlterTable: {Area: areaTable, Text: "ALTER TABLE", Who: whoCreators, Class: Schema,
+		Form: "ALTER [USER | SHARED] TABLE [IF EXISTS] [ns.]t action, ... where an action is " +
+			"ADD [COLUMN] [IF NOT EXISTS] column type [NOT NULL] [DEFAULT literal | function()] " +
+			"[COMMENT 's'] | DROP [COLUMN] [IF EXISTS] column | RENAME [COLUMN] a TO b | " +
+			"MODIFY [COLUMN] column type [NOT NULL] [DEFAULT ...] [COMMENT 's'] (wider types only) | " +
+			"ALTER [COLUMN] column SET DEFAULT literal | function() | " +
+			"ALTER [COLUMN] column DROP DEFAULT | " +
+			"SET (ACCESS = 'public', CODEC = 'row', COMMENT = 's')",
+		Example: "ALTER TABLE chat.messages ADD COLUMN edited BOOLEAN NOT NULL DEFAULT FALSE"},
+	TruncateTable: {Area: areaTable, Text: "TRUNCATE TABLE", Who: whoDBA, Class: Schema,
+		Form:    "TRUNCATE [TABLE] [ns.]t",
+		Example: "TRUNCATE TABLE chat.messages"},
 	DropTable: {Area: areaTable, Text: "DROP TABLE", Who: whoCreators, Class: Schema,
 		Form:    "DROP [USER | SHARED] TABLE [IF EXISTS] [ns.]t",
 		Example: "DROP TABLE IF EXISTS chat.messages"},
 	ShowTables: {Area: areaTable, Text: "SHOW TABLES", Who: whoAll, Class: Session,
 		Form: "SHOW TABLES [IN ns]", Example: "SHOW TABLES IN chat"},
 	DescribeTable: {Area: areaTable, Text: "DESCRIBE", Who: whoReaders, Class: Session,
-		Form: "DESCRIBE [ns.]t", Example: "DESCRIBE chat.messages"},
+		Form: "DESCRIBE [ns.]t [HISTORY]", Example: "DESCRIBE chat.messages"},
 	ShowCreateTable: {Area: areaTable, Text: "SHOW CREATE TABLE", Who: whoReaders, Class: Session,
 		Form: "SHOW CREATE TABLE [ns.]t", Example: "SHOW CREATE TABLE chat.messages"},
 

@@ -26,6 +26,7 @@ const (
 	wordStart     = "START"
 	wordCommit    = "COMMIT"
 	wordRollback  = "ROLLBACK"
+	wordTruncate  = "TRUNCATE"
 )
 
 // engineKinds are the statements that the query engine parses itself.
@@ -37,7 +38,8 @@ var engineKinds = map[string]Kind{
 // ownWords are the first words of statements that are parsed here.
 var ownWords = []string{
 	wordWith, wordExplain, wordCreate, wordAlter, wordDrop, wordShow, wordUse, wordDescribe,
-	wordDesc, wordSubscribe, wordExecute, wordBegin, wordStart, wordCommit, wordRollback,
+	wordDesc, wordSubscribe, wordExecute, wordTruncate, wordBegin, wordStart, wordCommit,
+	wordRollback,
 }
 
 // notOffered are the first words of statements that are SQL, or will be ours,
@@ -54,7 +56,7 @@ var notOffered = map[string]string{
 	"REPLAY": "", "RESET": "", "RESIGNAL": "", "RESTORE": "", "REVOKE": "rights go by role: " +
 		"ALTER USER 'id' SET ROLE r", "RUN": "", "SAVEPOINT": "",
 	"SET": "", "SHUTDOWN": "", "SIGNAL": "", "STOP": "", "STORAGE": "",
-	"TABLE": "use SELECT * FROM the table", "TRACE": "", "TRUNCATE": "use DELETE FROM",
+	"TABLE": "use SELECT * FROM the table", "TRACE": "",
 	"UNINSTALL": "", "UNLISTEN": "", "UNLOCK": "", "VACUUM": "", "WAIT": "", "XA": "",
 }
 
@@ -88,6 +90,8 @@ func (p *parser) statement() (Kind, Node, error) {
 		return p.subscribe()
 	case wordBegin, wordStart, wordCommit, wordRollback:
 		return p.transaction(word)
+	case wordTruncate:
+		return p.truncateTable()
 	}
 	return p.unknown(word)
 }
@@ -170,7 +174,7 @@ func (p *parser) unknown(word string) (Kind, Node, error) {
 func (p *parser) secondWord(first string) string {
 	switch first {
 	case "LOAD", "SET", "START", "LOCK", "UNLOCK", "FLUSH", "BACKUP", "RESTORE", "STORAGE", "CLUSTER",
-		"CLEAR", "CHECK", "KILL", "EXPORT", "IMPORT", "ERASE", "RENAME", "TRUNCATE", "RUN", "WAIT":
+		"CLEAR", "CHECK", "KILL", "EXPORT", "IMPORT", "ERASE", "RENAME", "RUN", "WAIT":
 		switch word := p.word(); word {
 		case "DATA", "XML", "GLOBAL", "SESSION", "NAMES", "TRANSACTION", "TABLE", "TABLES", "ALL",
 			"DATABASE", "NAMESPACE", "FLUSH", "COMPACT", "JOIN", "LEAVE", "CACHE", "JOB", "USER",
@@ -241,8 +245,10 @@ func (p *parser) alter() (Kind, Node, error) {
 	switch {
 	case p.accept("NAMESPACE"):
 		return p.alterNamespace()
-	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"), p.is("STREAM", "TABLE"):
-		return 0, nil, p.unsupported("ALTER TABLE is not supported; create another table")
+	case p.is("STREAM", "TABLE"):
+		return 0, nil, p.unsupported("ALTER STREAM TABLE is not supported")
+	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"):
+		return p.alterTable()
 	case p.accept("USER"):
 		return p.alterUser()
 	}

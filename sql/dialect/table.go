@@ -259,10 +259,8 @@ func (p *parser) describeTable() (Kind, Node, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if p.is("HISTORY") {
-		return 0, nil, p.unsupported("DESCRIBE ... HISTORY is not supported")
-	}
-	return p.complete(DescribeTable, &ast.DescribeTable{TableRef: ref})
+	n := &ast.DescribeTable{TableRef: ref, History: p.accept("HISTORY")}
+	return p.complete(DescribeTable, n)
 }
 
 // showCreate reads SHOW CREATE TABLE t.

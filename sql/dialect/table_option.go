@@ -111,12 +111,17 @@ func (b *tableBuilder) tableOption(o option) error {
 // access keeps the access level; Table.Validate checks that the table is
 // shared.
 func (b *tableBuilder) access(v string) error {
+	a, err := accessOf(v)
+	b.n.Access = a
+	return err
+}
+
+func accessOf(v string) (ddl.Access, error) {
 	switch a := ddl.Access(strings.ToLower(v)); a {
 	case ddl.Public, ddl.Restricted, ddl.Private:
-		b.n.Access = a
-		return nil
+		return a, nil
 	}
-	return fault.New(fault.InvalidParameter,
+	return "", fault.New(fault.InvalidParameter,
 		"unknown access %q; use public, restricted or private", clip(v))
 }
 

@@ -72,7 +72,7 @@ func (s *Set) Add(w Write) {
 		return
 	}
 	s.bytes -= len(prev.PK) + len(prev.Payload)
-	prev.Payload = w.Payload
+	prev.Table, prev.Payload = w.Table, w.Payload // of one schema version
 	switch existed := prev.Expect != 0; {
 	case w.Op == row.Delete && existed:
 		prev.Op = row.Delete

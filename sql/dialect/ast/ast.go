@@ -93,11 +93,26 @@ type DropTable struct {
 	IfExists  bool
 }
 
+// AlterTable is ALTER [USER | SHARED] TABLE [IF EXISTS] t action, ... Kind is
+// "" for any. There is at least one action.
+type AlterTable struct {
+	TableRef
+	Kind     ddl.TableKind
+	IfExists bool
+	Actions  []ddl.Action
+}
+
+// TruncateTable is TRUNCATE [TABLE] t.
+type TruncateTable struct{ TableRef }
+
 // ShowTables is SHOW TABLES [IN n]. Namespace is "" for the session's.
 type ShowTables struct{ Namespace ident.NamespaceID }
 
-// DescribeTable is DESCRIBE t.
-type DescribeTable struct{ TableRef }
+// DescribeTable is DESCRIBE t [HISTORY].
+type DescribeTable struct {
+	TableRef
+	History bool
+}
 
 // ShowCreateTable is SHOW CREATE TABLE t.
 type ShowCreateTable struct{ TableRef }
@@ -176,6 +191,8 @@ func (*ShowNamespaces) node()  {}
 func (*UseNamespace) node()    {}
 func (*CreateTable) node()     {}
 func (*DropTable) node()       {}
+func (*AlterTable) node()      {}
+func (*TruncateTable) node()   {}
 func (*ShowTables) node()      {}
 func (*DescribeTable) node()   {}
 func (*ShowCreateTable) node() {}
