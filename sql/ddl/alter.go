@@ -127,6 +127,16 @@ func (a *alteration) notKey(i int, what string) error {
 		"create another table and copy the rows", a.t.Columns[i].Name, what)
 }
 
+// notChecked refuses what would change the meaning of a CHECK.
+func (a *alteration) notChecked(i int, what string) error {
+	c := a.t.CheckOn(a.t.Columns[i].ID)
+	if c == nil {
+		return nil
+	}
+	return fault.New(fault.Unsupported, "column %s stands in CHECK %s and can't be %s; "+
+		"create another table and copy the rows", a.t.Columns[i].Name, c.Name, what)
+}
+
 func (add *AddColumn) apply(a *alteration) error {
 	c := add.Column
 	if err := a.free(c.Name); err != nil {
@@ -186,6 +196,9 @@ func (drop *DropColumn) apply(a *alteration) error {
 	if err := a.notKey(i, "dropped"); err != nil {
 		return err
 	}
+	if err := a.notChecked(i, "dropped"); err != nil {
+		return err
+	}
 	a.t.Columns = append(a.t.Columns[:i], a.t.Columns[i+1:]...)
 	for n, k := range a.t.PrimaryKey {
 		if k > i {
@@ -202,6 +215,9 @@ func (rename *RenameColumn) apply(a *alteration) error {
 		return err
 	}
 	if err := a.free(rename.To); err != nil {
+		return err
+	}
+	if err := a.notChecked(i, "renamed"); err != nil {
 		return err
 	}
 	a.t.Columns[i].Name = rename.To

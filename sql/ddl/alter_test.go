@@ -196,6 +196,13 @@ func TestAlter_Refuses(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "did you mean id?") {
 		t.Errorf("no suggestion: %v", err)
 	}
+	checked := notes()
+	checked.Checks = []ddl.Check{{Name: "c", Expr: "u > 0", Columns: []ident.ColumnID{3}}}
+	for _, action := range []ddl.Action{&ddl.DropColumn{Name: "u"}, &ddl.RenameColumn{From: "u", To: "v"}} {
+		if _, err := ddl.Alter(checked, []ddl.Action{action}, origin()); !fault.Is(err, fault.Unsupported) {
+			t.Errorf("%+v of a column in a CHECK: %v", action, err)
+		}
+	}
 	full := notes()
 	full.Past = make([]ddl.Version, ddl.MaxVersions-1)
 	if _, err := ddl.Alter(full, nil, origin()); !fault.Is(err, fault.Unsupported) {

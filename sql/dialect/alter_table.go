@@ -90,6 +90,10 @@ func (p *parser) newColumn() (ddl.Column, error) {
 		return ddl.Column{}, p.at(b.keyAt[0], fault.New(fault.Unsupported,
 			"the primary key of a table can't change; create another table and copy the rows"))
 	}
+	if len(b.checks) > 0 {
+		return ddl.Column{}, p.at(b.checks[0].first, fault.New(fault.Unsupported,
+			"CHECK can't be added to a table; create another table and copy the rows"))
+	}
 	return b.n.Columns[0], nil
 }
 

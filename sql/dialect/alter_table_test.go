@@ -86,6 +86,7 @@ func TestParse_RefusesAlterations(t *testing.T) {
 		{"ADD a INT FIRST", fault.Unsupported, "FIRST"},
 		{"ADD a INT AFTER b", fault.Unsupported, "AFTER"},
 		{"ADD a INT PRIMARY KEY", fault.Unsupported, "primary key"},
+		{"ADD a INT CHECK (a > 0)", fault.Unsupported, "CHECK"},
 		{"ADD _a INT", fault.InvalidParameter, "reserved"},
 		{"ADD a INT DEFAULT 'x'", fault.TypeMismatch, ""},
 		{"ADD (a INT", fault.InvalidSQL, "not closed"},
