@@ -63,7 +63,19 @@ func (run *execution) fault(err error) error {
 		}
 		return &fault.Error{Code: k.code, Message: clean(err.Error()), Err: err}
 	}
+	for _, m := range unplanned {
+		if strings.Contains(err.Error(), m) {
+			return &fault.Error{Code: fault.Unsupported, Message: "the query engine can't run this " +
+				"query, though it may be right; write it in another way", Err: err}
+		}
+	}
 	return &fault.Error{Code: fault.InvalidSQL, Message: clean(err.Error()), Err: err}
+}
+
+// unplanned are parts of the messages by which the library says that it made a
+// plan that it can't run.
+var unplanned = []string{
+	"This is a bug", "failed to replan join", "must be a range heap",
 }
 
 var quotedName = regexp.MustCompile("[\"'`]([^\"'`]+)[\"'`]")

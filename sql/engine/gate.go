@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"strconv"
 	"strings"
 
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
@@ -132,26 +131,7 @@ func nameOrdinals(s *ast.SetOp) {
 	if !ok {
 		return
 	}
-	for _, o := range s.OrderBy {
-		lit, ok := o.Expr.(*ast.SQLVal)
-		if !ok || lit.Type != ast.IntVal {
-			continue
-		}
-		n, err := strconv.Atoi(string(lit.Val))
-		if err != nil || n < 1 || n > len(first.SelectExprs) {
-			continue
-		}
-		a, ok := first.SelectExprs[n-1].(*ast.AliasedExpr)
-		if !ok {
-			continue
-		}
-		if _, isLiteral := a.Expr.(*ast.SQLVal); isLiteral && a.As.IsEmpty() && a.InputExpression != "" {
-			a.As = ast.NewColIdent(a.InputExpression)
-		}
-		if !a.As.IsEmpty() {
-			o.Expr = &ast.ColName{Name: a.As}
-		}
-	}
+	nameItems(s.OrderBy, first.SelectExprs)
 }
 
 func (g *gate) with(w *ast.With, outer *scope) error {
@@ -262,6 +242,7 @@ func (g *gate) conditions(s *ast.Select, sc *scope) error {
 			return err
 		}
 	}
+	nameItems(s.OrderBy, s.SelectExprs)
 	if err := g.orders(s.OrderBy, sc); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strconv"
 	"strings"
 
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
@@ -115,4 +116,31 @@ func (s *source) bindsOne(column string, lit *ast.SQLVal) bool {
 		return k == value.Text || k == value.UUID
 	}
 	return true
+}
+
+// nameItems replaces the numbers in an ORDER BY by the names of the items of
+// the list that they mean, where these have one of their own: behind DISTINCT,
+// and beside a subquery, the library looks for such a column in the wrong place
+// of the row.
+func nameItems(orders ast.OrderBy, list ast.SelectExprs) {
+	for _, o := range orders {
+		lit, ok := o.Expr.(*ast.SQLVal)
+		if !ok || lit.Type != ast.IntVal {
+			continue
+		}
+		n, err := strconv.Atoi(string(lit.Val))
+		if err != nil || n < 1 || n > len(list) {
+			continue
+		}
+		a, ok := list[n-1].(*ast.AliasedExpr)
+		if !ok {
+			continue
+		}
+		if _, isLiteral := a.Expr.(*ast.SQLVal); isLiteral && a.As.IsEmpty() && a.InputExpression != "" {
+			a.As = ast.NewColIdent(a.InputExpression)
+		}
+		if !a.As.IsEmpty() {
+			o.Expr = &ast.ColName{Name: a.As}
+		}
+	}
 }

@@ -34,7 +34,8 @@ var numeric = map[string]bool{
 }
 
 // tame puts a check between texts and the operators that read them as
-// decimals. Literals were checked by the gate.
+// decimals, and replaces operators on whole numbers by exact ones. Literals
+// were checked by the gate.
 func tame(ctx *gms.Context, n gms.Node) (gms.Node, error) {
 	out, _, err := transform.NodeExprsWithOpaque(ctx, n, tameExpr)
 	return out, err
@@ -48,8 +49,14 @@ func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.Tre
 		}
 		return sub.WithQuery(q), transform.NewTree, nil
 	}
+	if out, same := exact(ctx, e); !same {
+		return out, same, nil
+	}
 	if !readsDecimals(ctx, e) {
 		return e, transform.SameTree, nil
+	}
+	if in, ok := e.(*plan.InSubquery); ok {
+		return tameIn(ctx, in)
 	}
 	children := e.Children()
 	changed := false
@@ -71,6 +78,19 @@ func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.Tre
 	}
 	out, err := e.WithChildren(ctx, tamed...)
 	return out, transform.NewTree, err
+}
+
+// tameIn refuses to compare a number with the texts of a query, into which no
+// check can be put.
+func tameIn(
+	ctx *gms.Context, in *plan.InSubquery,
+) (gms.Expression, transform.TreeIdentity, error) {
+	left, right := in.LeftChild.Type(ctx), in.RightChild.Type(ctx)
+	if left == types.Null || !types.IsText(left) && !types.IsText(right) {
+		return in, transform.SameTree, nil
+	}
+	return nil, transform.SameTree, fault.New(fault.Unsupported,
+		"IN compares numbers with the texts of a query; use CAST on one of them")
 }
 
 // readsDecimals reports whether an operator may read a text as a decimal: it
