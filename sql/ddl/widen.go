@@ -27,6 +27,11 @@ func (modify *ModifyColumn) apply(a *alteration) error {
 			"not fit; add a column, copy the values and drop this one",
 			c.Name, c.Type.SQL(), next.Type.SQL())
 	}
+	if next.Type.Kind != c.Type.Kind {
+		if err := a.notChecked(i, "given another type"); err != nil {
+			return err
+		}
+	}
 	next.ID = c.ID
 	if next.Fill, err = c.widenFill(next.Type); err != nil {
 		return err

@@ -62,6 +62,9 @@ type Result struct {
 	Rows     Rows
 	Writes   *writeset.Set // nil for statements that only read
 	Returned *Returned     // nil without RETURNING; Rows gives its rows
-	Affected int64         // rows matched or inserted by a write
+	// Affected counts the rows that a write matched, inserted or replaced. ON
+	// DUPLICATE KEY UPDATE counts as in MySQL: 1 for a row inserted, 2 for one
+	// updated, 0 for one that stays as it was.
+	Affected int64
 	RowsRead func() int64  // stored rows read so far
 }

@@ -111,9 +111,11 @@ func TestRun_AgreesWithAModel(t *testing.T) {
 func (m *model) step(t *testing.T, w *world, r *rand.Rand) {
 	t.Helper()
 	f := randomFilter(r)
-	switch r.IntN(6) {
+	switch r.IntN(8) {
 	case 0, 1:
 		m.insert(t, w, r)
+	case 6, 7:
+		m.upsert(t, w, r)
 	case 2:
 		body := fmt.Sprintf("b%d", r.IntN(100))
 		n := w.run("UPDATE messages SET body = ? WHERE "+f.sql, body).Affected
