@@ -93,12 +93,23 @@ type Rights struct {
 	Catalog *catalog.Snapshot
 	// Lookup finds out about a user who is named in a three-part name.
 	Lookup func(ident.UserID) (Target, error)
+	// Seen is told of each table that was allowed, and whose rows of it; nil
+	// tells nobody.
+	Seen func(t *ddl.Table, owner ident.UserID)
 }
 
 // CheckTable checks whether the caller may read or write a table. owner is
 // whose rows, "" for tables that are not per user. A shared table that the
 // caller may not read answers as a missing one.
 func (r *Rights) CheckTable(t *ddl.Table, owner ident.UserID, write bool) error {
+	err := r.checkTable(t, owner, write)
+	if err == nil && r.Seen != nil {
+		r.Seen(t, owner)
+	}
+	return err
+}
+
+func (r *Rights) checkTable(t *ddl.Table, owner ident.UserID, write bool) error {
 	switch t.Kind {
 	case ddl.UserTable:
 		return r.checkOwner(owner)
@@ -117,7 +128,7 @@ func (r *Rights) CheckTable(t *ddl.Table, owner ident.UserID, write bool) error 
 
 // operators are the system tables that only a dba reads.
 var operators = map[system.Table]bool{
-	system.Partitions: true, system.Settings: true, system.Stats: true,
+	system.AuditLog: true, system.Partitions: true, system.Settings: true, system.Stats: true,
 }
 
 func (r *Rights) checkOwner(owner ident.UserID) error {

@@ -20,6 +20,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/apply"
+	"github.com/kalamdb/kalamdb-go/core/audit"
 	"github.com/kalamdb/kalamdb-go/core/auth"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/core/exec"
@@ -56,11 +57,12 @@ type Engine struct {
 	sql     *sqlengine.Engine
 	hub     *live.Hub
 	auth    *auth.Service
+	audit   *audit.Log
 	exec    *exec.Executor
 	started time.Time
 
 	stop context.CancelFunc // of the trimmer
-	wg   sync.WaitGroup     // trimmer
+	wg   sync.WaitGroup     // trimmer, writer of the audit log
 	once sync.Once
 	err  error // of Close
 }
@@ -127,10 +129,14 @@ func (e *Engine) start() (err error) {
 	if e.auth, err = openAuth(e.db.Dir(), keeper, e.opts); err != nil {
 		return err
 	}
+	gen := clock.NewGenerator(e.opts.Now, 0, e.clock.Now())
+	e.audit = audit.New(audit.Parts{
+		DB: e.db, Propose: keeper.Write, Gen: gen, Now: e.opts.Now, Logger: e.opts.Logger,
+	})
 	e.sql = sqlengine.New(e.opts.SQL)
 	e.exec = exec.New(exec.Parts{
 		Keeper: keeper, Machine: e.machine, Catalog: e.catalog, SQL: e.sql,
-		Gen:  clock.NewGenerator(e.opts.Now, 0, e.clock.Now()),
+		Gen: gen, Audit: e.audit,
 		Auth: e.auth, Hub: e.hub, Now: e.opts.Now,
 		Settings: e.opts.Settings, Figures: e.figures,
 	}, e.opts.Limits)
@@ -140,6 +146,7 @@ func (e *Engine) start() (err error) {
 		return err
 	}
 	e.wg.Go(func() { e.trimLoop(ctx) })
+	e.wg.Go(func() { e.audit.Run(ctx) })
 	return nil
 }
 
@@ -177,8 +184,11 @@ func (e *Engine) Close() error {
 		if e.hub != nil {
 			e.hub.Close()
 		}
+		if e.audit != nil {
+			e.err = e.audit.Flush(context.Background())
+		}
 		if e.log != nil {
-			e.err = e.log.Close()
+			e.err = errors.Join(e.err, e.log.Close())
 		}
 		e.err = errors.Join(e.err, e.db.Close())
 	})

@@ -22,7 +22,8 @@ const (
 	trimChunk = 1000
 )
 
-// trimLoop removes history that is older than the retention, until ctx ends.
+// trimLoop removes history and audit entries that are older than their
+// retention, until ctx ends.
 func (e *Engine) trimLoop(ctx context.Context) {
 	tick := time.NewTicker(trimEvery)
 	defer tick.Stop()
@@ -32,10 +33,20 @@ func (e *Engine) trimLoop(ctx context.Context) {
 			if err := e.TrimHistory(ctx); err != nil && ctx.Err() == nil {
 				e.opts.Logger.Error("trim history; it is tried again", "error", err)
 			}
+			if err := e.TrimAudit(ctx); err != nil && ctx.Err() == nil {
+				e.opts.Logger.Error("trim the audit log; it is tried again", "error", err)
+			}
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// TrimAudit removes rows of system.audit_log that are older than the
+// retention. It is done from time to time without being asked.
+func (e *Engine) TrimAudit(ctx context.Context) error {
+	_, err := e.audit.Trim(ctx, e.opts.Now().Add(-e.opts.AuditRetention))
+	return err
 }
 
 // TrimHistory removes changes and overwritten versions that are older than the

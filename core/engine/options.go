@@ -44,6 +44,9 @@ type Options struct {
 	// HistoryRetention is how long changes can be replayed; 0 means 24 hours.
 	HistoryRetention time.Duration
 
+	// AuditRetention is how long system.audit_log is kept; 0 means 90 days.
+	AuditRetention time.Duration
+
 	Limits exec.Limits
 	SQL    sqlengine.Options
 	Live   live.Options // without Source
@@ -62,6 +65,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.HistoryRetention == 0 {
 		o.HistoryRetention = 24 * time.Hour
+	}
+	if o.AuditRetention == 0 {
+		o.AuditRetention = 90 * 24 * time.Hour
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -17,6 +17,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/access"
 	"github.com/kalamdb/kalamdb-go/core/apply"
+	"github.com/kalamdb/kalamdb-go/core/audit"
 	"github.com/kalamdb/kalamdb-go/core/auth"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/live"
@@ -50,6 +51,7 @@ type Parts struct {
 	Gen     *clock.Generator
 	Auth    *auth.Service
 	Hub     *live.Hub
+	Audit   *audit.Log
 	Now     func() time.Time
 	// Settings and Figures give the rows of system.settings and system.stats.
 	Settings func() [][]value.Value
@@ -119,6 +121,8 @@ type Request struct {
 	// OneRead refuses all but one statement that reads. Its rows may take as
 	// long as the statement's time allows.
 	OneRead bool
+	// Remote is the client's address for the audit log, "" when not known.
+	Remote string
 
 	as ident.UserID // the identity's acting user
 }
@@ -213,6 +217,8 @@ type run struct {
 
 	session *Session            // whose mu is held
 	rest    []dialect.Statement // of the request, behind st
+
+	acted []act // for other users
 }
 
 func (r *run) do(ctx context.Context, sink Sink) error {
@@ -237,6 +243,14 @@ func (r *run) do(ctx context.Context, sink Sink) error {
 		return fault.New(fault.Unsupported,
 			"%s can't run in a transaction; COMMIT or ROLLBACK it first", r.st.Kind)
 	}
+	err := r.dispatch(ctx, class, emit)
+	if kept := r.audit(ctx, class, err); err == nil {
+		err = kept
+	}
+	return err
+}
+
+func (r *run) dispatch(ctx context.Context, class dialect.Class, emit Sink) error {
 	switch class {
 	case dialect.Transaction:
 		return r.transact(ctx, emit)
@@ -277,7 +291,11 @@ func (r *run) view() *store.View {
 }
 
 func (r *run) rights(cat *catalog.Snapshot) *access.Rights {
-	return &access.Rights{ID: r.id, Catalog: cat, Lookup: r.x.Auth.Target}
+	rights := &access.Rights{ID: r.id, Catalog: cat, Lookup: r.x.Auth.Target}
+	if r.id.Role != ident.RoleUser { // who can act for nobody
+		rights.Seen = r.seen
+	}
+	return rights
 }
 
 func (r *run) read(ctx context.Context, emit Sink) error {
@@ -345,6 +363,7 @@ type Subscription struct {
 	// Namespace is used for table names without one.
 	Namespace ident.NamespaceID
 	ID        ident.LiveID
+	Remote    string // as of Request
 	Notify    func()
 	// After is a subscription that this one goes on after; see live.Spec.
 	After *live.Subscription
@@ -378,6 +397,8 @@ func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subsc
 	v := x.DB.View()
 	defer v.Release()
 	q, owner, err := x.SQL.CompileLive(ctx, query, r.env(v))
+	r.st, r.req.Remote = &dialect.Statement{Kind: dialect.Subscribe}, sub.Remote
+	r.auditActs(ctx, err)
 	if err != nil {
 		return nil, err
 	}

@@ -64,6 +64,11 @@ func (k *Keeper) put(ctx context.Context, t *catalog.Kept, name string, doc any,
 	return k.propose(ctx, append(also, w)...)
 }
 
+// Write commits writes of one system table. A refusal is an error.
+func (k *Keeper) Write(ctx context.Context, writes ...writeset.Write) error {
+	return k.propose(ctx, writes...)
+}
+
 // propose proposes writes of the server's own and returns a refusal as an
 // error.
 func (k *Keeper) propose(ctx context.Context, writes ...writeset.Write) error {

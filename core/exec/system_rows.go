@@ -27,8 +27,10 @@ type systemRows struct {
 }
 
 // SystemRows implements sqlengine.SystemRows.
-func (s *systemRows) SystemRows(_ context.Context, t system.Table) ([][]value.Value, error) {
+func (s *systemRows) SystemRows(ctx context.Context, t system.Table) ([][]value.Value, error) {
 	switch t {
+	case system.AuditLog:
+		return s.r.x.Audit.Rows(ctx)
 	case system.Namespaces:
 		return s.namespaces()
 	case system.Tables:

@@ -24,7 +24,7 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 		CacheBytes: int64(c.Storage.CacheSize()), SyncInterval: interval,
 		RootPassword: c.Auth.RootPassword, JWTSecret: c.Auth.JWTSecret,
 		AccessTTL: c.Auth.AccessTTL, RefreshTTL: c.Auth.RefreshTTL,
-		HistoryRetention: c.Live.HistoryRetention,
+		HistoryRetention: c.Live.HistoryRetention, AuditRetention: c.Retention.AuditLog,
 		Limits: exec.Limits{
 			SQL: dialect.Limits{
 				MaxBytes: int(c.Limits.SQLSize), MaxTokens: c.Limits.SQLTokens,

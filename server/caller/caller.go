@@ -143,6 +143,14 @@ func (c *Resolver) CheckOrigin(r *http.Request) error {
 // Allowed reports whether an origin is one of the allowed ones.
 func (c *Resolver) Allowed(origin string) bool { return slices.Contains(c.AllowedOrigins, origin) }
 
+// Address returns the address in host:port, or all of it when there is no port.
+func Address(hostport string) string {
+	if host, _, err := net.SplitHostPort(hostport); err == nil {
+		return host
+	}
+	return hostport
+}
+
 // Loopback reports whether r's peer is on this host.
 func Loopback(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)

@@ -5,13 +5,14 @@ import "time"
 // Config is the effective configuration. Fields are filled from the table of
 // settings by Load; the zero Config is not useful.
 type Config struct {
-	Server  Server
-	API     API
-	Storage Storage
-	Live    Live
-	Limits  Limits
-	Auth    Auth
-	Logging Logging
+	Server    Server
+	API       API
+	Storage   Storage
+	Retention Retention
+	Live      Live
+	Limits    Limits
+	Auth      Auth
+	Logging   Logging
 }
 
 // Server is where the process listens and how it stops.
@@ -53,6 +54,11 @@ func (s Storage) CacheSize() Size {
 		return s.Badger.CacheSize
 	}
 	return 0
+}
+
+// Retention is how long what nobody deletes is kept.
+type Retention struct {
+	AuditLog time.Duration
 }
 
 // Live bounds live queries and the sockets that carry them.

@@ -59,6 +59,10 @@ var table = []Setting{
 		Doc:   "Block cache of badger.",
 		field: func(c *Config) any { return &c.Storage.Badger.CacheSize }},
 
+	{Section: "retention", Key: "audit_log", Default: "2160h", Min: minute,
+		Doc:   "How long rows of system.audit_log are kept.",
+		field: func(c *Config) any { return &c.Retention.AuditLog }},
+
 	{Section: "live", Key: "history_retention", Default: "24h", Min: minute,
 		Doc:   "How far back a live query can resume.",
 		field: func(c *Config) any { return &c.Live.HistoryRetention }},

@@ -9,6 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/wire"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/server/caller"
 	"github.com/kalamdb/kalamdb-go/server/reply"
 	"github.com/kalamdb/kalamdb-go/server/rowform"
 	"github.com/kalamdb/kalamdb-go/server/sqljson"
@@ -51,7 +52,7 @@ func (a *API) readSQL(x *exchange) (id session.Identity, req engine.Request, err
 	if req.RequestID, err = requestID(x.r, body.RequestID); err != nil {
 		return id, req, err
 	}
-	req.SQL = body.SQL
+	req.SQL, req.Remote = body.SQL, caller.Address(x.r.RemoteAddr)
 	req.Namespace = ident.NamespaceID(strings.ToLower(body.NamespaceID))
 	req.Params, err = sqljson.Params(body.Params)
 	return id, req, err

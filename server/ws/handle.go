@@ -15,6 +15,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/server/caller"
 	"github.com/kalamdb/kalamdb-go/server/sqljson"
 )
 
@@ -165,7 +166,7 @@ func (c *conn) subscribe(who session.Identity, msg []byte) (string, error) {
 	}
 	s.spec = engine.Subscription{
 		SQL: spec.SQL, Options: options(spec.Options), Namespace: c.namespace,
-		Notify: func() { c.wake(s) },
+		Notify: func() { c.wake(s) }, Remote: caller.Address(c.net.RemoteAddr().String()),
 	}
 	source, err := c.srv.opts.Engine.Subscribe(c.ctx, who, s.spec)
 	if err != nil {
@@ -306,7 +307,7 @@ func (c *conn) execute(
 	}
 	req := engine.Request{
 		SQL: m.SQL, Params: params, Namespace: c.namespace, RequestID: m.RequestID,
-		Session: c.session,
+		Session: c.session, Remote: caller.Address(c.net.RemoteAddr().String()),
 	}
 	if m.NamespaceID != "" {
 		req.Namespace = ident.NamespaceID(strings.ToLower(m.NamespaceID))

@@ -41,6 +41,7 @@ var (
 	KeptTables     = newKept(2, system.Tables)
 	KeptUsers      = newKept(3, system.Users)
 	keptCounters   = newKept(4, "counters")
+	KeptAudit      = newKept(5, system.AuditLog)
 )
 
 func newKept(id ident.TableID, name system.Table) *Kept {
@@ -57,7 +58,9 @@ func newKept(id ident.TableID, name system.Table) *Kept {
 
 // AllKept returns the stored system tables, whose partitions must exist before
 // a catalogue is opened.
-func AllKept() []*Kept { return []*Kept{KeptNamespaces, KeptTables, KeptUsers, keptCounters} }
+func AllKept() []*Kept {
+	return []*Kept{KeptNamespaces, KeptTables, KeptUsers, keptCounters, KeptAudit}
+}
 
 // Table returns the definition under which k's rows are written.
 func (k *Kept) Table() *ddl.Table { return k.def }
@@ -132,6 +135,55 @@ func (k *Kept) Each(db *store.DB, v *store.View, f func(decode func(doc any) err
 		}
 	}
 	return rows.Err()
+}
+
+// Newest calls f with the last limit documents, backward in the order of keys,
+// until f returns an error.
+func (k *Kept) Newest(
+	db *store.DB, v *store.View, limit int, f func(decode func(doc any) error) error,
+) error {
+	t, err := k.part(db)
+	if err != nil {
+		return err
+	}
+	rows := t.Scan(v, "", table.Span{Reverse: true})
+	defer rows.Close()
+	for n := 0; n < limit && rows.Next(); {
+		rec := rows.Record()
+		if rec.Deleted {
+			continue
+		}
+		n++
+		if err := f(func(doc any) error { return k.decode(rec, doc) }); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Below returns the writes that remove the first limit documents whose names
+// are less than name.
+func (k *Kept) Below(db *store.DB, v *store.View, name string, limit int) (
+	writes []writeset.Write, err error,
+) {
+	t, err := k.part(db)
+	if err != nil {
+		return nil, err
+	}
+	rows := t.Scan(v, "", table.Span{Hi: k.key(name)})
+	defer rows.Close()
+	for len(writes) < limit && rows.Next() {
+		rec := rows.Record()
+		if rec.Deleted {
+			continue
+		}
+		var vals [2]value.Value
+		if err := k.schema.Decode(rec, vals[:]); err != nil {
+			return nil, fault.Wrap(fault.Corruption, err, "read system table %s", k.def.Name)
+		}
+		writes = append(writes, k.Delete(vals[0].Str(), rec.Seq))
+	}
+	return writes, rows.Err()
 }
 
 // Put returns the write that stores doc under name, on the condition that the

@@ -19,6 +19,18 @@ type columnDef struct {
 }
 
 var systemTables = []*ddl.Table{
+	systemTable(system.AuditLog, "Acts for other users, changes of the schema and of accounts. "+
+		"The newest 100,000 rows are shown.", 1,
+		columnDef{"id", value.Text, "begins with the time"},
+		columnDef{"time", value.Timestamp, "when it happened, the first time of count"},
+		columnDef{"actor", value.Text, "who did it"},
+		columnDef{"acting_for", value.Text, "the other user that it was done for"},
+		columnDef{"kind", value.Text, "kind of the statement"},
+		columnDef{"object", value.Text, "table, namespace or user"},
+		columnDef{"outcome", value.Text, "success, or the code of the error"},
+		columnDef{"count", value.Int64, "how often in the minute; acts for others are counted"},
+		columnDef{"request_id", value.Text, "id of the request, when it was one"},
+		columnDef{"remote_address", value.Text, "address of the client, when it is known"}),
 	systemTable(system.ColumnDefs, "Columns of all tables that the caller may use.", 3,
 		columnDef{"namespace", value.Text, "namespace of the table"},
 		columnDef{"table_name", value.Text, "name of the table"},

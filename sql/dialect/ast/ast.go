@@ -52,6 +52,9 @@ type TableRef struct {
 	Name      ident.TableName
 }
 
+// Target returns the names in r, for whoever asks what a statement is about.
+func (r TableRef) Target() (ident.NamespaceID, ident.TableName) { return r.Namespace, r.Name }
+
 // CreateTable is CREATE [USER | SHARED] TABLE. Columns have ids from 1 in
 // their order; key columns are NOT NULL. PrimaryKey holds positions in Columns
 // in the order of the key.
@@ -85,6 +88,9 @@ func (c *CreateTable) Table() *ddl.Table {
 	}
 }
 
+// Target returns the names of the table.
+func (c *CreateTable) Target() (ident.NamespaceID, ident.TableName) { return c.Namespace, c.Name }
+
 // DropTable is DROP [USER | SHARED] TABLE [IF EXISTS] t.
 type DropTable struct {
 	Namespace ident.NamespaceID // "" for the session's
@@ -92,6 +98,9 @@ type DropTable struct {
 	Kind      ddl.TableKind // "" for any
 	IfExists  bool
 }
+
+// Target returns the names of the table.
+func (d *DropTable) Target() (ident.NamespaceID, ident.TableName) { return d.Namespace, d.Name }
 
 // AlterTable is ALTER [USER | SHARED] TABLE [IF EXISTS] t action, ... Kind is
 // "" for any. There is at least one action.
