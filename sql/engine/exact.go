@@ -19,11 +19,15 @@ import (
 func exact(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.TreeIdentity) {
 	switch e := e.(type) {
 	case *expression.Arithmetic:
-		if whole(ctx, e.LeftChild) && whole(ctx, e.RightChild) && types.IsInteger(e.Type(ctx)) {
-			return &integer{e.BinaryExpressionStub, e.Op, e.Type(ctx)}, transform.NewTree
+		if wholes(ctx, e.LeftChild, e.RightChild) {
+			t := e.Type(ctx)
+			if !types.IsInteger(t) { // beside NULL
+				t = types.Int64
+			}
+			return &integer{e.BinaryExpressionStub, e.Op, t}, transform.NewTree
 		}
 	case *expression.Mod:
-		if whole(ctx, e.LeftChild) && whole(ctx, e.RightChild) {
+		if wholes(ctx, e.LeftChild, e.RightChild) {
 			t := gms.Type(types.Int64)
 			if types.IsUnsigned(e.LeftChild.Type(ctx)) {
 				t = types.Uint64
@@ -32,6 +36,23 @@ func exact(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.TreeId
 		}
 	}
 	return e, transform.SameTree
+}
+
+// wholes reports whether two operands are of integer types, or one of them and
+// NULL.
+func wholes(ctx *gms.Context, l, r gms.Expression) bool {
+	switch {
+	case whole(ctx, l):
+		return whole(ctx, r) || isNull(ctx, r)
+	case whole(ctx, r):
+		return isNull(ctx, l)
+	}
+	return false
+}
+
+func isNull(ctx *gms.Context, e gms.Expression) bool {
+	_, interval := e.(*expression.Interval)
+	return !interval && e.Type(ctx) == types.Null
 }
 
 // whole reports whether e is of an integer type. INTERVAL has no type.

@@ -38,7 +38,27 @@ var numeric = map[string]bool{
 // were checked by the gate.
 func tame(ctx *gms.Context, n gms.Node) (gms.Node, error) {
 	out, _, err := transform.NodeExprsWithOpaque(ctx, n, tameExpr)
+	if err != nil {
+		return nil, err
+	}
+	out, _, err = transform.NodeWithOpaque(ctx, out, skipLate)
 	return out, err
+}
+
+// skipLate has a UNION or the like skip rows after it has sorted them: by
+// itself the library skips first.
+func skipLate(_ *gms.Context, n gms.Node) (gms.Node, transform.TreeIdentity, error) {
+	u, ok := n.(*plan.SetOp)
+	if !ok || u.Offset == nil || len(u.SortFields) == 0 {
+		return n, transform.SameTree, nil
+	}
+	bare := *u
+	bare.Limit, bare.Offset = nil, nil
+	var out gms.Node = plan.NewOffset(u.Offset, &bare)
+	if u.Limit != nil {
+		out = plan.NewLimit(u.Limit, out)
+	}
+	return out, transform.NewTree, nil
 }
 
 func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.TreeIdentity, error) {
@@ -86,7 +106,7 @@ func tameIn(
 	ctx *gms.Context, in *plan.InSubquery,
 ) (gms.Expression, transform.TreeIdentity, error) {
 	left, right := in.LeftChild.Type(ctx), in.RightChild.Type(ctx)
-	if left == types.Null || !types.IsText(left) && !types.IsText(right) {
+	if left == types.Null || right == types.Null || !types.IsText(left) && !types.IsText(right) {
 		return in, transform.SameTree, nil
 	}
 	return nil, transform.SameTree, fault.New(fault.Unsupported,
