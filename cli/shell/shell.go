@@ -61,6 +61,7 @@ type Shell struct {
 	client *client.Client
 
 	split     Splitter
+	held      []string // statements of a transaction that has no end yet
 	names     vocabulary
 	namespace string // set by USE
 	last      string // statement, for \watch
@@ -186,7 +187,7 @@ func (s *Shell) line(ctx context.Context, line string) error {
 	}
 	for _, st := range s.split.Feed(line + "\n") {
 		s.remember(st.Text + ";")
-		if err := s.run(ctx, st.Text); err != nil || s.leaving {
+		if err := s.take(ctx, st.Text); err != nil || s.leaving {
 			s.split.Reset()
 			return err
 		}
@@ -201,9 +202,12 @@ func (s *Shell) finish(ctx context.Context) error {
 		return nil
 	}
 	if st, ok := s.split.Rest(); ok {
-		if err := s.run(ctx, st.Text); err != nil {
+		if err := s.take(ctx, st.Text); err != nil {
 			return err
 		}
+	}
+	if len(s.held) > 0 {
+		return s.send(ctx) // the server says what is missing
 	}
 	return s.follows.wait(ctx, s.opts.Interrupts)
 }
@@ -226,7 +230,11 @@ func (s *Shell) prompt() string {
 	if s.namespace != "" {
 		who += "/" + s.namespace
 	}
-	return strings.TrimSpace("kalam "+printable(who)) + "> "
+	mark := "> "
+	if len(s.held) > 0 {
+		mark = "*> "
+	}
+	return strings.TrimSpace("kalam "+printable(who)) + mark
 }
 
 // run runs one statement and prints its outcome.
@@ -238,14 +246,16 @@ func (s *Shell) run(ctx context.Context, sql string) error {
 		rs, err = s.client.Do(ctx, client.Request{SQL: sql, Namespace: s.namespace})
 		return err
 	})
+	if rs != nil { // also what was done before a failure
+		for _, r := range rs.Results {
+			if _, err := s.out.Write(render(r, s.format, s.expanded)); err != nil {
+				return err
+			}
+		}
+	}
 	if err != nil {
 		s.fail(err, sql)
 		return err
-	}
-	for _, r := range rs.Results {
-		if _, err := s.out.Write(render(r, s.format, s.expanded)); err != nil {
-			return err
-		}
 	}
 	if s.timing {
 		s.say("%s", timing(rs.Took, time.Since(start)))

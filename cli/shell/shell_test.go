@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -391,5 +392,35 @@ func TestHistory(t *testing.T) {
 	}
 	if err := errors.Join(again.Clear(), again.Clear()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestShell_transactions_go_as_one_request(t *testing.T) {
+	s := clienttest.New(t)
+	const whole = "BEGIN;\nINSERT;\nbegin_not;\nCOMMIT"
+	s.Answer(whole, func(*http.Request, wire.SQLRequest) (*wire.SQLResponse, error) {
+		return clienttest.Success(wire.Result{Message: "committed"}), nil
+	})
+	messages(s)
+	out, errs, k, err := play(t, s.URL, nil, "SELECT none;", "BEGIN; INSERT;", "begin_not;", "COMMIT;",
+		"START TRANSACTION;", "INSERT;", "ROLLBACK;", "SELECT none;")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent []string
+	for _, r := range s.Requests() {
+		if !strings.Contains(r.SQL, "system.") { // for completion
+			sent = append(sent, r.SQL)
+		}
+	}
+	want := []string{"SELECT none", whole, "SELECT none"}
+	if fmt.Sprint(sent) != fmt.Sprint(want) {
+		t.Errorf("sent %q, want %q", sent, want)
+	}
+	if !strings.Contains(out, "committed") || !strings.Contains(errs, "nothing of it was sent") {
+		t.Errorf("printed %q and %q", out, errs)
+	}
+	if !strings.HasSuffix(k.prompts[2], "*> ") || strings.HasSuffix(k.prompts[4], "*> ") {
+		t.Errorf("prompts %q", k.prompts)
 	}
 }
