@@ -104,10 +104,12 @@ var kinds = [kindEnd]KindInfo{
 			returning,
 		Example: "INSERT INTO chat.messages (id, content) VALUES (1, 'hello')"},
 	Update: {Area: areaQuery, Text: "UPDATE", Who: whoWriters, Class: Write,
-		Form:    "UPDATE t SET column = value, ... [WHERE ...] [ORDER BY ...] [LIMIT n]" + returning,
+		Form: "UPDATE t SET column = value, ... [WHERE ...] [ORDER BY ...] [LIMIT n]" + returning +
+			" | UPDATE t JOIN u ON ... SET t.column = value, ... [WHERE ...]" + returning,
 		Example: "UPDATE chat.messages SET content = 'bye' WHERE id = 1"},
 	Delete: {Area: areaQuery, Text: "DELETE", Who: whoWriters, Class: Write,
-		Form:    "DELETE FROM t [WHERE ...] [ORDER BY ...] [LIMIT n]" + returning,
+		Form: "DELETE FROM t [WHERE ...] [ORDER BY ...] [LIMIT n]" + returning +
+			" | DELETE t FROM t JOIN u ON ... [WHERE ...]" + returning,
 		Example: "DELETE FROM chat.messages WHERE id = 1"},
 	Replace: {Area: areaQuery, Text: "REPLACE", Who: whoWriters, Class: Write,
 		Form:    "REPLACE INTO t [(column, ...)] VALUES (value, ...), ... | SELECT ..." + returning,

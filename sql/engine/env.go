@@ -66,5 +66,5 @@ type Result struct {
 	// DUPLICATE KEY UPDATE counts as in MySQL: 1 for a row inserted, 2 for one
 	// updated, 0 for one that stays as it was.
 	Affected int64
-	RowsRead func() int64  // stored rows read so far
+	RowsRead func() int64 // stored rows read so far
 }

@@ -251,7 +251,8 @@ func TestRun_RefusesWhatTheAllowListLacks(t *testing.T) {
 		"SELECT * FROM messages WHERE MATCH (body) AGAINST ('x')", "SELECT SQL_CALC_FOUND_ROWS 1",
 		"INSERT IGNORE INTO messages VALUES (1, 1, 'a', 'b')",
 		"INSERT INTO messages VALUES (1, 1, 'a', 'b') ON CONFLICT (id) DO NOTHING",
-		"UPDATE messages m, rooms r SET m.body = 'x'", "DELETE m FROM messages m JOIN rooms r ON r.id = m.id",
+		"UPDATE messages m, rooms r SET m.body = 'x', r.title = 'y'",
+		"DELETE m, r FROM messages m JOIN rooms r ON r.id = m.id",
 		"UPDATE IGNORE messages SET body = 'x'", "SELECT * FROM messages AS OF '2020-01-01'",
 		"SELECT ST_ASTEXT(POINT(1, 2))", "SELECT NAME_CONST('a', 1)", "SELECT x.y(1)",
 	} {

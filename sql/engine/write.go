@@ -27,6 +27,7 @@ type writer struct {
 	name      string  // by which the statement calls the table
 	returning ast.SelectExprs
 	changes   []*changedRow // for returning, in the order of the statement
+	joined    bool          // the statement joins other tables
 	deletes   bool          // returning shows rows as they were
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
-	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/system"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 )
@@ -223,13 +222,4 @@ func (w *writer) number(r *Returned) {
 			r.Written[i] = n
 		}
 	}
-}
-
-// tableName returns the name by which the columns of a statement's table are
-// qualified.
-func tableName(t *ast.AliasedTableExpr, name ident.TableName) string {
-	if !t.As.IsEmpty() {
-		return strings.ToLower(t.As.String())
-	}
-	return string(name)
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"strings"
 
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
 
@@ -20,44 +19,25 @@ type assignment struct {
 	computed  int // position in the query's rows, -1 for none
 }
 
-// single returns the one table of an UPDATE or DELETE.
-func single(what string, list ast.TableExprs) (*ast.AliasedTableExpr, ast.TableName, error) {
-	if len(list) == 1 {
-		if t, ok := list[0].(*ast.AliasedTableExpr); ok {
-			if n, ok := t.Expr.(ast.TableName); ok {
-				return t, n, nil
-			}
-		}
-	}
-	return nil, ast.TableName{}, refuse("%s of more than one table is not offered", what)
-}
-
-// newChanger returns a writer for the one table of an UPDATE or DELETE.
-func (run *execution) newChanger(what string, list ast.TableExprs, st *parsed) (*writer, error) {
-	t, name, err := single(what, list)
-	if err != nil {
-		return nil, err
-	}
-	w, err := run.newWriter(name)
-	if err != nil {
-		return nil, err
-	}
-	w.name, w.returning = tableName(t, w.def().Name), st.returning
-	return w, nil
-}
-
 func (run *execution) update(ctx context.Context, s *ast.Update, st *parsed) (*Result, error) {
 	if s.Ignore != "" {
 		return nil, refuse("UPDATE IGNORE is not offered")
 	}
-	w, err := run.newChanger("UPDATE", s.TableExprs, st)
+	target, err := assigned(s.Exprs, len(namedTables(s.TableExprs, nil)))
 	if err != nil {
 		return nil, err
+	}
+	w, err := run.newChanger("UPDATE", target, s.TableExprs, st)
+	if err != nil {
+		return nil, err
+	}
+	if w.joined && (len(s.OrderBy) > 0 || s.Limit != nil) {
+		return nil, refuse("ORDER BY and LIMIT are not offered in an UPDATE that joins tables")
 	}
 	find := &ast.Select{From: s.TableExprs, With: s.With,
 		Where: s.Where, OrderBy: s.OrderBy, Limit: s.Limit}
 	w.selectKey(find)
-	sets, err := w.assignments(find, s.Exprs, true)
+	sets, err := w.assignments(find, s.Exprs, !w.joined)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +71,14 @@ func (run *execution) update(ctx context.Context, s *ast.Update, st *parsed) (*R
 }
 
 func (run *execution) delete(ctx context.Context, s *ast.Delete, st *parsed) (*Result, error) {
-	switch {
-	case len(s.Targets) > 0:
-		return nil, refuse("DELETE of more than one table is not offered")
-	case len(s.Partitions) > 0:
+	if len(s.Partitions) > 0 {
 		return nil, refuse("PARTITION is not offered")
 	}
-	w, err := run.newChanger("DELETE", s.TableExprs, st)
+	target, err := deleted(s.Targets)
+	if err != nil {
+		return nil, err
+	}
+	w, err := run.newChanger("DELETE", target, s.TableExprs, st)
 	if err != nil {
 		return nil, err
 	}
@@ -119,16 +100,10 @@ func (run *execution) delete(ctx context.Context, s *ast.Delete, st *parsed) (*R
 
 // selectKey makes a query return the key of the rows it finds.
 func (w *writer) selectKey(s *ast.Select) {
-	t, _ := s.From[0].(*ast.AliasedTableExpr) // single has checked it
-	n, _ := t.Expr.(ast.TableName)
-	q := n.Name
-	if !t.As.IsEmpty() {
-		q = t.As
-	}
+	q := ast.TableName{Name: ast.NewTableIdent(w.name)}
 	for _, c := range w.def().PrimaryKey {
 		s.SelectExprs = append(s.SelectExprs, &ast.AliasedExpr{Expr: &ast.ColName{
-			Name:      ast.NewColIdent(w.def().Columns[c].Name),
-			Qualifier: ast.TableName{Name: ast.NewTableIdent(strings.ToLower(q.String()))},
+			Name: ast.NewColIdent(w.def().Columns[c].Name), Qualifier: q,
 		}})
 	}
 }
@@ -150,6 +125,7 @@ func (w *writer) find(
 	if err != nil {
 		return err
 	}
+	seen := make(map[string]bool)
 	for i, vals := range found {
 		if i%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -157,6 +133,9 @@ func (w *writer) find(
 		pk, err := w.key(vals)
 		if err != nil {
 			return err
+		}
+		if w.again(vals, pk, seen) {
+			continue
 		}
 		old, err := w.load(pk)
 		if err != nil {
