@@ -55,3 +55,12 @@ func TestSet_WritesOfOneKeyMerge(t *testing.T) {
 		}
 	}
 }
+
+func TestSet_LaterWriteIsOfItsSchemaVersion(t *testing.T) {
+	var s writeset.Set
+	s.Add(writeset.Write{Table: &ddl.Table{ID: 100, Version: 1}, Op: row.Insert, Payload: []byte("old")})
+	s.Add(writeset.Write{Table: &ddl.Table{ID: 100, Version: 2}, Op: row.Update, Payload: []byte("new")})
+	if w := s.Writes()[0]; w.Table.Version != 2 || string(w.Payload) != "new" || w.Op != row.Insert {
+		t.Errorf("a payload of version 2 is written as version %d: %+v", w.Table.Version, w)
+	}
+}
