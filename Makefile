@@ -14,6 +14,7 @@ BIN       := bin
 JOBS      ?= 2
 FUZZTIME  ?= 20s
 BENCHTIME ?= 5s
+ORACLE_TIME ?= 10m
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -28,7 +29,7 @@ RACE_PKGS ?= ./commons/... ./store/memkv/... ./live/... ./core/apply/... ./core/
 # Checks of `verify`, each with a twin of the same name under `fix`.
 CHECKS := fmt vet lint static tidy work docs
 
-.PHONY: help run build test race lint verify fix fuzz bench demo docs clean \
+.PHONY: help run build test race lint verify fix fuzz oracle bench demo docs clean \
         $(CHECKS:%=verify-%) $(CHECKS:%=fix-%)
 
 help: ## list the targets
@@ -112,6 +113,9 @@ fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 	        go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f); \
 	    done; \
 	done
+
+oracle: ## compare random statements with SQLite for ORACLE_TIME (default 10m)
+	ORACLE_TIME=$(ORACLE_TIME) go test -count=1 -timeout 0 -v ./tests/oracle
 
 bench: build ## print figures as lines of JSON
 	@go run ./tests/bench -bin $(BIN)/kalamdb-server -time $(BENCHTIME)

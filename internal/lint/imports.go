@@ -58,6 +58,7 @@ var owners = []struct{ library, folder string }{
 	{"github.com/reeflective/readline", "cli/shell"},
 	{"github.com/ergochat/readline", "cli/shell"},
 	{"github.com/jackc/pgx", "tests"},
+	{"modernc.org/sqlite", "tests/oracle"},
 }
 
 func oneImporter(f *File) []Finding {
