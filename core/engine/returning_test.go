@@ -102,6 +102,15 @@ func TestEngine_ReturningTooLargeToRecord(t *testing.T) {
 		t.Errorf("a repeat gave %s", again)
 	}
 	b.want(alice, "1", "SELECT COUNT(*) FROM chat.messages")
+	send = b.sender("tx")
+	const tx = "BEGIN; INSERT INTO chat.messages VALUES (2, 1, REPEAT('x', 70000)), (2, 2, 'small'); " +
+		"DELETE FROM chat.messages WHERE id = 1 RETURNING content; " +
+		"DELETE FROM chat.messages WHERE id = 2 RETURNING content; COMMIT"
+	first, again := send(tx), send(tx)
+	if len(first) < 140000 || len(again) > 1000 || strings.Count(again, "too large") != 1 ||
+		!strings.Contains(again, "small") {
+		t.Errorf("a repeated transaction gave %.2000s", again)
+	}
 }
 
 func TestEngine_Checks(t *testing.T) {

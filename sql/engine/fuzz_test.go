@@ -21,6 +21,10 @@ func FuzzRun(f *testing.F) {
 		"SELECT * FROM messages WHERE conversation_id = 1 ORDER BY id DESC LIMIT 5",
 		"SELECT m.*, _seq::text FROM chat.user.messages m NATURAL JOIN rooms",
 		"INSERT INTO messages VALUES (1, -2, UPPER('x'), DEFAULT)",
+		"INSERT INTO messages VALUES (1, 1, 'a', 'b') AS n ON DUPLICATE KEY UPDATE body = n.body RETURNING *, _seq",
+		"INSERT INTO messages VALUES (1, 1, 'a', 'b') ON CONFLICT (conversation_id, id) " +
+			"DO UPDATE SET body = EXCLUDED.body WHERE messages.id > 1 RETURNING id + 1",
+		"DELETE m FROM messages m JOIN rooms r ON r.id = m.id RETURNING m.*",
 		"UPDATE messages SET id = id + 1, body = CONCAT(author, body) WHERE id IN (1, 2)",
 		"DELETE FROM messages WHERE body ILIKE '%x%' AND NOT _deleted",
 		"WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT SUM(n) FROM r",

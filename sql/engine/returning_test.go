@@ -6,7 +6,9 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
 )
 
 func TestReturning_ShowsTheRowsOfTheStatement(t *testing.T) {
@@ -88,6 +90,16 @@ func TestReturned_FillSetsWhatTheCommitGave(t *testing.T) {
 	}
 }
 
+// writeOnly lets a user write tables and read none.
+type writeOnly struct{}
+
+func (writeOnly) CheckTable(_ *ddl.Table, _ ident.UserID, write bool) error {
+	if write {
+		return nil
+	}
+	return fault.New(fault.PermissionDenied, "not yours to read")
+}
+
 func TestReturning_Refuses(t *testing.T) {
 	w := newWorld(t)
 	w.fill(2)
@@ -118,4 +130,7 @@ func TestReturning_Refuses(t *testing.T) {
 	}
 	w.want("0", "SELECT COUNT(*) FROM messages WHERE body = 'x'")
 	w.fails(fault.InvalidSQL, "SELECT id FROM messages RETURNING id, id")
+	w.env.Rights = writeOnly{}
+	w.affects(1, "REPLACE INTO messages VALUES (1, 1, 'a', 'b')")
+	w.fails(fault.PermissionDenied, "REPLACE INTO messages VALUES (1, 1, 'a', 'b') RETURNING id")
 }
