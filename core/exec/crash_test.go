@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ var errCrash = errors.New("the process is gone")
 type mortal struct {
 	replica.Log
 	left    chan struct{} // a token for each command that is still answered; nil for all
-	applies bool
+	applies atomic.Bool
 }
 
 func (m *mortal) Propose(ctx context.Context, c *command.Command) (apply.Outcome, error) {
@@ -52,8 +53,7 @@ func (m *mortal) Propose(ctx context.Context, c *command.Command) (apply.Outcome
 		return m.Log.Propose(ctx, c)
 	default:
 	}
-	if m.applies {
-		m.applies = false
+	if m.applies.CompareAndSwap(true, false) {
 		if _, err := m.Log.Propose(ctx, c); err != nil {
 			return apply.Outcome{}, err
 		}
@@ -206,7 +206,8 @@ func crash(t *testing.T, name, sql string, lived int, applies bool) (found strin
 	p.run(root, "CREATE NAMESPACE app")
 	p.run(root, "CREATE TABLE app.t (id INT PRIMARY KEY)")
 	p.run(alice, "INSERT INTO app.t VALUES (1), (2)")
-	p.log.left, p.log.applies = make(chan struct{}, lived), applies
+	p.log.left = make(chan struct{}, lived)
+	p.log.applies.Store(applies)
 	for range lived {
 		p.log.left <- struct{}{}
 	}
