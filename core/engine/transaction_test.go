@@ -198,7 +198,7 @@ func TestTransaction_AbandonedOneIsRolledBack(t *testing.T) {
 		b.run(root, "CREATE NAMESPACE bank; CREATE SHARED TABLE bank.s (id INT PRIMARY KEY)")
 		tx := b.client(root)
 		tx.ok("", "BEGIN; INSERT INTO bank.s VALUES (1)")
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second) // of the bubble
 		synctest.Wait()
 		b.want(root, "0", "SELECT COUNT(*) FROM system.transactions")
 		tx.refused(fault.StatementTimeout, "INSERT INTO bank.s VALUES (2)")
