@@ -57,10 +57,14 @@ app bob SELECT  success 1
 app bob SELECT chat.messages success 1
 app bob SELECT chat.rooms success 1`, auditRows)
 
+	b.run(service, "INSERT INTO chat.alice.messages VALUES (1, 6, 'secret')")
+	b.want(root, "4", "SELECT count FROM system.audit_log WHERE kind = 'INSERT' "+
+		"AND outcome = 'success'")
+
 	move(time.Minute)
 	b.run(service, "INSERT INTO chat.alice.messages VALUES (1, 7, 'secret')")
 	b.run(root, "SELECT id FROM chat.alice.messages WHERE id = 7 AND conversation = 1")
-	b.want(root, "2026-01-02T03:04:00Z 3\n2026-01-02T03:05:00Z 1", `SELECT time, count
+	b.want(root, "2026-01-02T03:04:00Z 4\n2026-01-02T03:05:00Z 1", `SELECT time, count
 		FROM system.audit_log WHERE kind = 'INSERT' AND outcome = 'success'`)
 	b.want(root, "1", "SELECT count FROM system.audit_log WHERE actor = 'root' AND kind = 'SELECT'")
 	all := b.rows(root, "SELECT * FROM system.audit_log")

@@ -30,7 +30,7 @@ func (a *API) stream(x *exchange, form *rowform.Form) error {
 	})
 	switch {
 	case err == nil:
-		return to.unbound()
+		return nil
 	case !to.begun:
 		return err
 	}
@@ -38,10 +38,11 @@ func (a *API) stream(x *exchange, form *rowform.Form) error {
 	if to.broken || !out.Fail(err) {
 		panic(http.ErrAbortHandler) // the one way to tell that more was to come
 	}
-	return to.unbound()
+	return nil
 }
 
-// body is the body of an answer that streams.
+// body is the body of an answer that streams. net/http ends the bound on writes
+// with the request.
 type body struct {
 	x       *exchange
 	form    *rowform.Form
@@ -71,16 +72,4 @@ func (b *body) Write(p []byte) (int, error) {
 		return n, fault.Wrap(fault.Cancelled, err, "the client takes no more rows")
 	}
 	return n, nil
-}
-
-// unbound ends the bound on writes, for what else the connection carries.
-func (b *body) unbound() error {
-	if b.broken {
-		return nil
-	}
-	err := http.NewResponseController(b.x.w).SetWriteDeadline(time.Time{})
-	if err != nil {
-		return fault.Wrap(fault.Internal, err, "end the bound on a write")
-	}
-	return nil
 }

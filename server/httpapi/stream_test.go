@@ -162,13 +162,28 @@ func TestStream_FailureInTheMiddle(t *testing.T) {
 			t.Errorf("%d bytes and a whole answer", n)
 		}
 	})
-	t.Run("rows of one table end in time too", func(t *testing.T) {
-		conn := begin(t, s, "SELECT id FROM chat.messages", "application/x-ndjson")
-		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || res.StatusCode != http.StatusOK {
-			t.Errorf("%v %v", res, err)
-		}
+}
+
+func TestStream_StatementTimeoutBoundsAllRows(t *testing.T) {
+	s := servertest.WithMessages(t, "KALAMDB_LIMITS_STATEMENT_TIMEOUT=1s")
+	fill(t, s, 500)
+	for i := range 3 { // 15 MB, more than sockets hold
+		s.MustSQL(t, user("alice"), "INSERT INTO chat.messages SELECT id + ?, REPEAT('x', 10000) "+
+			"FROM chat.messages WHERE id < 500", 1000*(i+1))
+	}
+	conn := begin(t, s, "SELECT id, body FROM chat.messages", "application/x-ndjson")
+	sent := time.Now()
+	servertest.Eventually(t, "the statement's time is over", func() bool {
+		return time.Since(sent) > 1200*time.Millisecond
 	})
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil || !bytes.Contains(body, []byte(`{"error":{"code":"STATEMENT_TIMEOUT"`)) {
+		t.Errorf("%d bytes, %v, the last %s", len(body), err, body[max(0, len(body)-100):])
+	}
 }
 
 // begin sends a request over a socket of its own.
@@ -229,23 +244,23 @@ func TestStream_ConnectionIsUsedAgain(t *testing.T) {
 	fill(t, s, 10)
 	conn := begin(t, s, "SELECT * FROM chat.messages", "application/x-ndjson")
 	buf := bufio.NewReader(conn)
-	for range 2 {
+	read := func(want string) {
+		t.Helper()
 		res, err := http.ReadResponse(buf, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if body, err := io.ReadAll(res.Body); err != nil || bytes.Count(body, []byte("\n")) != 10 {
+		if body, err := io.ReadAll(res.Body); err != nil || !bytes.Contains(body, []byte(want)) {
 			t.Fatalf("%s %v", body, err)
 		}
-		sent := time.Now()
-		servertest.Eventually(t, "the bound on the first answer's writes is over", func() bool {
-			return time.Since(sent) > 150*time.Millisecond
-		})
-		body := `{"sql":"SELECT * FROM chat.messages"}`
-		if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
-			"Accept: application/x-ndjson\r\nContent-Length: %d\r\n\r\n%s", wire.PathSQL,
-			servertest.Token("alice", time.Hour), len(body), body); err != nil {
-			t.Fatal(err)
-		}
 	}
+	read(`{"id":"9","body":"message 9"}`)
+	sent := time.Now()
+	servertest.Eventually(t, "the bound on the stream's writes is over", func() bool {
+		return time.Since(sent) > 150*time.Millisecond
+	})
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", wire.PathHealth); err != nil {
+		t.Fatal(err)
+	}
+	read(`"healthy"`)
 }
