@@ -97,6 +97,42 @@ func (c rowCodec) DecodeRow(src []byte, kinds []value.Kind, dst []value.Value) e
 	return nil
 }
 
+var _ ColumnDecoder = rowCodec{}
+
+// DecodeColumns implements ColumnDecoder.
+func (c rowCodec) DecodeColumns(
+	src []byte, kinds []value.Kind, want []int, dst []value.Value,
+) error {
+	if err := checkTarget(kinds, dst); err != nil {
+		return err
+	}
+	size := (len(kinds) + 7) / 8
+	if len(src) < size || !bitmapFits(src[:size], len(kinds)) {
+		return corruptRow(c)
+	}
+	r := compactReader{src: src, at: size}
+	next := 0
+	for _, w := range want {
+		for ; next <= w; next++ {
+			ok := true
+			switch k := kinds[next]; {
+			case src[next/8]&(1<<(next%8)) != 0:
+				if next == w {
+					dst[next] = value.NullValue
+				}
+			case next < w:
+				ok = r.skip(k)
+			default:
+				ok = r.readInto(&dst[next], k)
+			}
+			if !ok {
+				return corruptColumn(c, next, kinds[next])
+			}
+		}
+	}
+	return nil
+}
+
 // bitmapFits reports whether the bits behind the last column are clear.
 func bitmapFits(bitmap []byte, columns int) bool {
 	return columns%8 == 0 || bitmap[len(bitmap)-1]>>(columns%8) == 0
@@ -133,13 +169,7 @@ func (r *compactReader) read(k value.Kind) (v value.Value, ok bool) {
 	case value.FormFloat:
 		return r.float(k)
 	}
-	size := uint64(uuidLen)
-	if k != value.UUID {
-		if size, ok = r.uvarint(); !ok {
-			return v, false
-		}
-	}
-	at, ok := r.take(size)
+	at, ok := r.bytes(k)
 	if !ok {
 		return v, false
 	}
@@ -148,6 +178,56 @@ func (r *compactReader) read(k value.Kind) (v value.Value, ok bool) {
 	}
 	v = value.NewString(k, r.text[at:r.at])
 	return v, v.Check() == nil
+}
+
+// readInto is read for a column by itself: it copies no more than the column,
+// and nothing when dst holds the same string.
+func (r *compactReader) readInto(dst *value.Value, k value.Kind) bool {
+	if k.Form() != value.FormString {
+		v, ok := r.read(k)
+		*dst = v
+		return ok
+	}
+	at, ok := r.bytes(k)
+	if !ok {
+		return false
+	}
+	s := dst.Str()
+	if raw := r.src[at:r.at]; s != string(raw) {
+		s = string(raw)
+	}
+	*dst = value.NewString(k, s)
+	return dst.Check() == nil
+}
+
+// skip moves past a column.
+func (r *compactReader) skip(k value.Kind) (ok bool) {
+	switch k.Form() {
+	case value.FormBool:
+		_, ok = r.take(1)
+	case value.FormInt, value.FormUint:
+		_, ok = r.uvarint()
+	case value.FormFloat:
+		size := uint64(8)
+		if k == value.Float32 {
+			size = 4
+		}
+		_, ok = r.take(size)
+	default:
+		_, ok = r.bytes(k)
+	}
+	return ok
+}
+
+// bytes moves past a column of bytes and returns where these begin.
+func (r *compactReader) bytes(k value.Kind) (at int, ok bool) {
+	size := uint64(uuidLen)
+	if k != value.UUID {
+		if size, ok = r.uvarint(); !ok {
+			return 0, false
+		}
+	}
+	return r.take(size)
 }
 
 // take moves past n bytes and returns where they begin.

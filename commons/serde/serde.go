@@ -38,6 +38,17 @@ type Codec interface {
 	DecodeRow(src []byte, kinds []value.Kind, dst []value.Value) error
 }
 
+// ColumnDecoder is a Codec that reads some columns of a row without making
+// values of the others.
+type ColumnDecoder interface {
+	Codec
+	// DecodeColumns is DecodeRow for the columns at the positions want, which
+	// ascend; the other elements of dst stay as they are. What stands behind
+	// the last of them is not looked at. A string that an element of dst
+	// already holds is kept instead of copied.
+	DecodeColumns(src []byte, kinds []value.Kind, want []int, dst []value.Value) error
+}
+
 // ByID returns the codec with a number.
 func ByID(id ID) (Codec, error) {
 	if int(id) < len(codecs) && codecs[id] != nil {

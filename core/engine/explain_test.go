@@ -57,6 +57,15 @@ func TestEngine_Explain(t *testing.T) {
 			`chat.messages range PRIMARY conversation > 5
       Rows of chat.rooms by PRIMARY = m.conversation, columns id, name|` +
 			`chat.rooms lookup PRIMARY m.conversation`},
+		{"groups", `SELECT conversation, COUNT(*), MAX(id) FROM chat.messages
+			WHERE conversation > 0 GROUP BY conversation ORDER BY conversation DESC`, `Direct plan, made now|
+  Sort: conversation DESC|
+    Group by conversation: conversation, COUNT(*), MAX(id)|
+      Range of chat.messages by PRIMARY: conversation > 0|` +
+			`chat.messages range PRIMARY conversation > 0`},
+		{"an aggregate", "SELECT AVG(id) FROM chat.messages", `Direct plan, made now|
+  Aggregate: AVG(id)|
+    All rows of chat.messages|chat.messages scan  `},
 		{"a system table", "SELECT name FROM system.tables", `Query engine|
   All rows of system.tables, columns name|system.tables made  `},
 		{"another user's rows", "EXECUTE AS USER 'alice' (EXPLAIN SELECT id FROM chat.messages)",

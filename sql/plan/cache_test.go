@@ -47,6 +47,9 @@ func TestCache_Run_Recognises(t *testing.T) {
 		{true, "SELECT * FROM messages WHERE room = 'a' AND id > 1 AND id <= 5 ORDER BY room, id LIMIT 2", nil},
 		{true, "SELECT * FROM messages ORDER BY room DESC, id DESC", nil},
 		{true, "SELECT COUNT(*) FROM messages WHERE room = 'a'", nil},
+		{true, "SELECT COUNT(body), MIN(id), max(`at`) FROM messages WHERE room = 'a' AND id = 1", nil},
+		{true, "SELECT body, COUNT(*), AVG(id), SUM(id) FROM messages GROUP BY room, body", nil},
+		{true, "SELECT COUNT(*) FROM messages WHERE id > ? AND room = 'a' GROUP BY body ORDER BY body DESC", []value.Value{n}},
 		{true, "SELECT title FROM rooms", nil},
 		{true, "INSERT INTO messages VALUES ('b', 1, NULL, NOW()), ('b', 2, 'it''s', DEFAULT)", nil},
 		{true, "INSERT INTO messages (room, body) VALUES (?, 'x')", []value.Value{text}},
@@ -78,6 +81,18 @@ func TestCache_Run_Recognises(t *testing.T) {
 		{false, "SELECT COUNT(*) FROM messages LIMIT 1", nil},
 		{false, "SELECT COUNT( *) FROM messages", nil},
 		{false, "SELECT COUNT( *) FROM messages WHERE room = 'a'", nil}, // unlike the above
+		{false, "SELECT room FROM messages GROUP BY room", nil},
+		{false, "SELECT body, COUNT(*) FROM messages GROUP BY room", nil},
+		{false, "SELECT COUNT(*) FROM messages GROUP BY room, room", nil},
+		{false, "SELECT COUNT(*) FROM messages GROUP BY room, body ORDER BY room", nil},
+		{false, "SELECT COUNT(*) FROM messages GROUP BY room HAVING COUNT(*) > 1", nil},
+		{false, "SELECT COUNT(*) FROM messages GROUP BY room LIMIT 1", nil},
+		{false, "SELECT COUNT(*), room FROM messages", nil},
+		{false, "SELECT COUNT(1), SUM(*), AVG(DISTINCT id), SUM(id ) FROM messages", nil},
+		{false, "SELECT SUM(id ) FROM messages", nil},
+		{false, `SELECT SUM("id") FROM messages`, nil},
+		{false, "SELECT SUM(body) FROM messages", nil},
+		{false, "SELECT MAX(_seq) FROM messages", nil},
 		{false, "SELECT room FROM system.tables", nil},
 		{false, "SELECT title FROM chat.alice.rooms", nil},
 		{false, "SELECT * FROM chat.bob.messages", nil},
@@ -255,10 +270,12 @@ func TestCache_Run_StopsWithItsContext(t *testing.T) {
 func TestCache_Run_TellsDamage(t *testing.T) {
 	w := newWorld(t, plan.New(plan.Options{}), messages())
 	_, writes := w.run(alice, "INSERT INTO messages (room, id) VALUES ('a', 1)")
-	writes[0].payload = append(writes[0].payload, 1)
+	payload := writes[0].payload
+	writes[0].payload = payload[:len(payload)-1]
 	w.apply(writes)
 	for _, sql := range []string{
 		"SELECT * FROM messages", "SELECT * FROM messages WHERE room = 'a' AND id = 1",
+		"SELECT COUNT(at) FROM messages", "SELECT at FROM messages",
 		"UPDATE messages SET body = 'x' WHERE room = 'a' AND id = 1",
 		"DELETE FROM messages WHERE room = 'a' AND id = 1",
 	} {
@@ -290,7 +307,8 @@ func FuzzCache_Run(f *testing.F) {
 		"SELECT * FROM messages WHERE room = 'a' AND id = 1", "INSERT INTO messages VALUES ('b', 1, NULL, NOW())",
 		"UPDATE messages SET body = 'y' WHERE room = 'a' AND id = 1", "DELETE FROM messages WHERE id = 1 AND room = ''",
 		`SELECT "body" FROM chat.user.messages WHERE room = 'a' AND id >= -1 ORDER BY id DESC LIMIT 1`,
-		"SELECT COUNT(*) FROM chat.alice.messages", "INSERT INTO messages (room, id) VALUES ('\\'a', 0), ('b', -0)",
+		"SELECT COUNT(*) FROM chat.alice.messages",
+		"SELECT room, COUNT(*), MAX(id), AVG(id) FROM messages WHERE room >= '' GROUP BY room ORDER BY room DESC", "INSERT INTO messages (room, id) VALUES ('\\'a', 0), ('b', -0)",
 	} {
 		f.Add(s)
 	}

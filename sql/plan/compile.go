@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -31,8 +32,10 @@ type plan struct {
 	reverse  bool
 	limit    *operand
 	count    bool
+	grouped  *grouping
 	columns  []predicate.Column
 	position []int // of the result's columns among the table's
+	wanted   []int // the table's columns that are needed, ascending
 
 	// The values: of rows to insert, or of a row to change.
 	sets    []assignment
@@ -108,15 +111,20 @@ func (p *plan) resolve(st *statement, env *engine.Env) bool {
 }
 
 func (p *plan) compileSelect(st *statement) bool {
-	p.limit, p.count = st.limit, st.count != ""
-	if !p.compileKeys(st) || !p.compileOrder(st) {
+	p.limit, p.count = st.limit, st.counts()
+	if !p.compileKeys(st) {
 		return false
 	}
 	switch {
 	case p.count:
-		p.columns = []predicate.Column{{Name: strings.Clone(st.count), Kind: value.Int64, NotNull: true}}
+		name := strings.Clone(st.items[0].shown)
+		p.columns = []predicate.Column{{Name: name, Kind: value.Int64, NotNull: true}}
 		p.position = []int{0}
 		return p.limit == nil && len(st.order) == 0
+	case st.groups():
+		return p.compileGroups(st)
+	case !p.compileOrder(st):
+		return false
 	case st.star:
 		for i := range p.def.Columns {
 			p.addColumn(i, p.def.Columns[i].Name)
@@ -160,6 +168,15 @@ func (p *plan) addColumn(i int, name string) {
 	}
 	p.columns = append(p.columns, c)
 	p.position = append(p.position, i)
+	p.want(i)
+}
+
+// want notes that a column of the table is needed.
+func (p *plan) want(i int) {
+	at, found := slices.BinarySearch(p.wanted, i)
+	if !found && i < len(p.def.Columns) {
+		p.wanted = slices.Insert(p.wanted, at, i)
+	}
 }
 
 // compileKeys turns conditions into a prefix of the key and a range behind it.

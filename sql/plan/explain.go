@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strings"
+
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 	"github.com/kalamdb/kalamdb-go/sql/engine"
@@ -36,12 +38,44 @@ func (c *Cache) Explain(st *dialect.Statement, env *engine.Env) []engine.Step {
 	if x.count {
 		add(engine.Step{Text: "Count"})
 	}
+	if x.grouped != nil {
+		for _, text := range x.groupTexts() {
+			add(engine.Step{Text: text})
+		}
+	}
 	conditions, ok := x.conditions()
 	if !ok {
 		return nil
 	}
 	add(engine.KeyStep(x.def, conditions, len(x.prefix) == len(x.def.PrimaryKey), x.reverse))
 	return steps
+}
+
+// groupTexts tells how groups are ordered and made.
+func (p *plan) groupTexts() (list []string) {
+	g := p.grouped
+	var keys, orders, cells []string
+	for _, c := range g.keys {
+		keys = append(keys, p.def.Columns[c].Name)
+	}
+	for _, o := range g.order {
+		direction := " ASC"
+		if o.desc {
+			direction = " DESC"
+		}
+		orders = append(orders, keys[o.key]+direction)
+	}
+	for _, c := range p.columns {
+		cells = append(cells, c.Name)
+	}
+	if len(orders) > 0 {
+		list = append(list, "Sort: "+strings.Join(orders, ", "))
+	}
+	made := "Aggregate: "
+	if len(keys) > 0 {
+		made = "Group by " + strings.Join(keys, ", ") + ": "
+	}
+	return append(list, made+strings.Join(cells, ", "))
 }
 
 // conditions writes what the plan reads as conditions on columns of the key.

@@ -253,12 +253,51 @@ func (g *generator) query() string {
 	if g.one(6) {
 		list = pick(g, "COUNT(*)", "count(*)", "COUNT( *)", "COUNT(*), 1", "COUNT(1)")
 	}
+	if g.one(3) {
+		return g.aggregates()
+	}
 	sql := "SELECT " + list + " FROM " + g.table() + g.where(false)
 	if g.one(2) {
 		sql += " ORDER BY " + g.order()
 	}
 	if g.one(2) {
 		sql += " LIMIT " + g.limit()
+	}
+	return sql
+}
+
+// aggregates is a SELECT with functions over groups of rows.
+func (g *generator) aggregates() string {
+	var keys, list, orders []string
+	for _, c := range g.Perm(len(g.def.Columns))[:min(g.IntN(3), len(g.def.Columns))] {
+		keys = append(keys, g.name(c))
+		if !g.one(3) {
+			list = append(list, pick(g, keys[len(keys)-1], g.name(c)))
+		}
+		orders = append(orders, g.name(c)+pick(g, "", " ASC", " DESC"))
+	}
+	for range 1 + g.IntN(3) {
+		call := pick(g, "COUNT", "SUM", "MIN", "MAX", "AVG", "count", "Sum", "avg", "UPPER", "STDDEV")
+		arg := g.name(g.IntN(len(g.def.Columns)))
+		if g.one(12) {
+			arg = pick(g, "*", "1", "_seq", "DISTINCT "+arg, " "+arg, arg+" ", arg+" + 1", "nothing")
+		}
+		list = append(list, pick(g, call+"("+arg+")", call+"("+arg+")", "COUNT(*)"))
+	}
+	if g.one(15) {
+		list = append(list, g.name(g.IntN(len(g.def.Columns))))
+	}
+	g.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + g.table() + g.where(false)
+	if len(keys) > 0 {
+		sql += " GROUP BY " + strings.Join(keys, ", ")
+	}
+	if len(keys) > 0 && g.one(2) {
+		g.Shuffle(len(orders), func(i, j int) { orders[i], orders[j] = orders[j], orders[i] })
+		sql += " ORDER BY " + strings.Join(orders, ", ")
+	}
+	if g.one(15) {
+		sql += pick(g, " LIMIT 1", " HAVING COUNT(*) > 1", ", 1", " ORDER BY 1")
 	}
 	return sql
 }

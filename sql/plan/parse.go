@@ -48,17 +48,17 @@ func (p *parser) selectRows() {
 	switch {
 	case p.sign("*"):
 		p.st.star = true
-	case p.is("COUNT") && p.countStar():
 	default:
-		p.list(func() {
-			shown := p.rawName()
-			p.st.items = append(p.st.items, item{strings.ToLower(shown), shown})
-		})
+		p.list(p.item)
 	}
 	p.need("FROM")
 	p.tableName()
 	if p.word("WHERE") {
 		p.conditions()
+	}
+	if p.word("GROUP") {
+		p.need("BY")
+		p.list(func() { p.st.group = append(p.st.group, p.name()) })
 	}
 	if p.word("ORDER") {
 		p.need("BY")
@@ -70,15 +70,33 @@ func (p *parser) selectRows() {
 	}
 }
 
-// countStar reads COUNT(*) without spaces, whose text names its column.
-func (p *parser) countStar() bool {
+// item reads a column of a SELECT list, or an aggregate of one.
+func (p *parser) item() {
+	if p.aggregate() {
+		return
+	}
+	shown := p.rawName()
+	p.st.items = append(p.st.items, item{column: strings.ToLower(shown), shown: shown})
+}
+
+// aggregate reads COUNT(*) or FUNCTION(column) without spaces and without
+// double quotes: the text names its column.
+func (p *parser) aggregate() bool {
 	t := p.toks[p.i:]
-	if len(t) < 4 || t[1].Kind != dialect.LeftParen || t[3].Kind != dialect.RightParen ||
-		t[2].Text(p.src) != "*" || t[3].End-t[0].Start != int32(len("COUNT(*)")) {
+	if len(t) < 4 || t[0].Kind != dialect.Identifier || t[1].Kind != dialect.LeftParen ||
+		t[3].Kind != dialect.RightParen {
 		return false
 	}
-	p.st.count = p.src[t[0].Start:t[3].End]
-	p.i += 4
+	it := item{shown: p.src[t[0].Start:t[3].End]}
+	it.call = aggregates[strings.ToUpper(t[0].Text(p.src))]
+	p.i += 2
+	if !p.sign("*") {
+		it.column = p.name()
+	}
+	p.failed = p.failed || it.call == noAggregate || it.column == "" && it.call != count ||
+		t[2].Start != t[0].End+1 || t[3].Start != t[2].End || strings.Contains(it.shown, `"`)
+	p.needKind(dialect.RightParen)
+	p.st.items = append(p.st.items, it)
 	return true
 }
 

@@ -51,6 +51,8 @@ func (x *execution) selectRows(ctx context.Context) (handled bool, err error) {
 		return false, nil
 	case x.plan.count:
 		return x.countRows(ctx, span, empty)
+	case x.grouped != nil:
+		return x.groupRows(ctx, span, empty)
 	}
 	n := len(x.def.Columns) + len(system.Columns)
 	buf := make([]value.Value, n+len(x.position))
@@ -123,13 +125,21 @@ func (x *execution) record(pk []byte) (rec row.Record, found bool, err error) {
 // decode reads a record into the values of all columns.
 func (r *rows) decode(rec row.Record) error {
 	n := len(r.x.def.Columns)
-	if err := r.x.decode(rec, r.vals[:n]); err != nil {
+	if err := r.x.decodeWanted(rec, r.vals[:n]); err != nil {
 		return err
 	}
 	r.vals[n] = value.NewBigInt(int64(rec.Seq))
 	r.vals[n+1] = value.NewTimestamp(rec.Seq.Time())
 	r.vals[n+2] = value.NewBool(rec.Deleted)
 	return nil
+}
+
+// decodeWanted reads the columns that the plan needs.
+func (x *execution) decodeWanted(rec row.Record, dst []value.Value) error {
+	if rec.Schema == x.schema.Version && len(x.wanted) < len(dst) {
+		return x.schema.DecodeColumns(rec, x.wanted, dst)
+	}
+	return x.decode(rec, dst)
 }
 
 func (x *execution) decode(rec row.Record, dst []value.Value) error {
@@ -211,32 +221,45 @@ func (r *rows) Close() error {
 	return nil
 }
 
+// each calls f with every live row of a span.
+func (r *rows) each(
+	ctx context.Context, s table.Span, empty bool, f func(row.Record) error,
+) (err error) {
+	if empty {
+		return nil
+	}
+	if len(r.x.prefix) == len(r.x.def.PrimaryKey) {
+		rec, found, err := r.x.record(s.Lo)
+		if err != nil || !found {
+			return err
+		}
+		return f(rec)
+	}
+	r.scan = r.x.store.Scan(r.x.env.View, r.x.user, s)
+	for {
+		rec, ok, err := r.step(ctx)
+		if ok {
+			err = f(rec)
+		}
+		if err != nil {
+			_ = r.Close() // the walk's error comes first
+			return err
+		}
+		if !ok {
+			return nil
+		}
+	}
+}
+
 // countRows counts the rows and makes the number the only row.
 func (x *execution) countRows(ctx context.Context, s table.Span, empty bool) (bool, error) {
 	n := int64(0)
-	switch r := &x.rows; {
-	case empty:
-	case len(x.prefix) == len(x.def.PrimaryKey):
-		_, found, err := x.record(s.Lo)
-		if err != nil {
-			return true, err
-		}
-		if found {
-			n = 1
-		}
-	default:
-		r.scan = x.store.Scan(x.env.View, x.user, s)
-		for {
-			_, ok, err := r.step(ctx)
-			if err != nil {
-				_ = r.Close() // the walk's error comes first
-				return true, err
-			}
-			if !ok {
-				break
-			}
-			n++
-		}
+	err := x.rows.each(ctx, s, empty, func(row.Record) error {
+		n++
+		return nil
+	})
+	if err != nil {
+		return true, err
 	}
 	x.rows.one = true
 	x.rows.vals = []value.Value{value.NewBigInt(n)}

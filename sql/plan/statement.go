@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 )
@@ -90,8 +92,41 @@ type term struct {
 	value  operand
 }
 
-// item is a column of a SELECT list: its name, and as it was written.
-type item struct{ column, shown string }
+// aggregate is a function over the rows of a group.
+type aggregate uint8
+
+const (
+	noAggregate aggregate = iota // a plain column
+	count
+	sum
+	least
+	greatest
+	average
+)
+
+var aggregates = map[string]aggregate{
+	"COUNT": count, "SUM": sum, "MIN": least, "MAX": greatest, "AVG": average,
+}
+
+// item is a column of a SELECT list, or a function of one; the name of its
+// column, "" for COUNT(*); and as it was written.
+type item struct {
+	call          aggregate
+	column, shown string
+}
+
+// counts reports whether a SELECT asks for COUNT(*) of its rows and no more.
+func (st *statement) counts() bool {
+	return len(st.items) == 1 && st.items[0].call == count && st.items[0].column == "" &&
+		len(st.group) == 0
+}
+
+// groups reports whether a SELECT asks for anything of groups of its rows.
+func (st *statement) groups() bool {
+	return len(st.group) > 0 || slices.ContainsFunc(st.items, func(it item) bool {
+		return it.call != noAggregate
+	})
+}
 
 // statement is a parsed statement whose names were not looked up yet.
 type statement struct {
@@ -102,13 +137,13 @@ type statement struct {
 	ownerToken int
 
 	star    bool
-	count   string // the text of COUNT(*)
 	items   []item
 	columns []string // of an INSERT; nil for all
 	cells   []operand
 	width   int // cells of a row
 	sets    []term
 	where   []term
+	group   []string
 	order   []string
 	desc    []bool
 	limit   *operand

@@ -138,7 +138,14 @@ func TestSchema_RoundTrip(t *testing.T) {
 		if err := s.Decode(rec, got); err != nil || got[0] != vals[0] || got[1] != vals[1] {
 			t.Errorf("codec %d: got %v %v", codec, got, err)
 		}
+		got = make([]value.Value, 2)
+		if err := s.DecodeColumns(rec, []int{1}, got); err != nil || got[1] != vals[1] {
+			t.Errorf("codec %d: the second column: got %v %v", codec, got, err)
+		}
 		rec.Schema = 4
+		if err := s.DecodeColumns(rec, []int{1}, got); !fault.Is(err, fault.Internal) {
+			t.Errorf("a column of another version: %v", err)
+		}
 		if err := s.Decode(rec, got); !fault.Is(err, fault.Internal) {
 			t.Errorf("a row of another version: %v", err)
 		}

@@ -28,6 +28,10 @@ func Run(t *testing.T, c serde.Codec) {
 	t.Run("finds truncated rows damaged", func(t *testing.T) { truncated(t, c) })
 	t.Run("survives flipped bits", func(t *testing.T) { flipped(t, c) })
 	t.Run("does not believe declared lengths", func(t *testing.T) { lengths(t, c) })
+	if d, ok := c.(serde.ColumnDecoder); ok {
+		t.Run("reads some columns as it reads all", func(t *testing.T) { columns(t, d) })
+		t.Run("finds damage among some columns", func(t *testing.T) { columnsOfDamage(t, d) })
+	}
 }
 
 // Edges returns, for each kind of a column, values at the edges of its range.
