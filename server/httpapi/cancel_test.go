@@ -46,7 +46,7 @@ func TestSQL_EndsWithItsClient(t *testing.T) {
 			}
 			left := time.Now()
 			servertest.Eventually(t, "the statement ends", func() bool { return views(t, s) == 0 })
-			if took := time.Since(left); took > 2*time.Second {
+			if took := time.Since(left); took > 20*time.Second {
 				t.Errorf("it went on for %s", took)
 			}
 		})
@@ -66,7 +66,7 @@ func TestSQL_StatementTimeout(t *testing.T) {
 				status != fault.StatementTimeout.Info().HTTP || status == http.StatusOK {
 				t.Errorf("%d %+v", status, answer.Error)
 			}
-			if took := time.Since(start); took > 2*time.Second {
+			if took := time.Since(start); took > 20*time.Second { // they would take hours
 				t.Errorf("it took %s", took)
 			}
 		})
