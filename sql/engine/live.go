@@ -152,8 +152,15 @@ func (run *execution) inlineParams(s *ast.Select) error {
 }
 
 // canonical writes the statement without the names of its owner: two users'
-// queries that mean the same are one.
+// queries that mean the same are one. A column that takes its name from how its
+// expression was written keeps that name, since the same expression may be
+// written in several ways.
 func (c *compiler) canonical() string {
+	for _, e := range c.stmt.SelectExprs {
+		if a, ok := e.(*ast.AliasedExpr); ok && a.As.IsEmpty() && a.InputExpression != "" {
+			a.As = ast.NewColIdent(a.InputExpression)
+		}
+	}
 	_ = ast.Walk(func(n ast.SQLNode) (bool, error) { // the function returns no error
 		if col, ok := n.(*ast.ColName); ok {
 			col.Qualifier = ast.TableName{}

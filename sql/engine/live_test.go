@@ -330,3 +330,16 @@ func (p predicates) key() string {
 	}
 	return c + " " + p.op() + " " + v
 }
+
+func TestCompileLive_ColumnsAreNamedAsTheyAreWritten(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{`body LIKE 'a%'`, `body LIKE 'a\%'`, `id+1`, `id + 1`} {
+		q, _, err := w.live("SELECT " + name + " FROM messages")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := q.Columns[0].Name; got != name {
+			t.Errorf("column %q is called %q", name, got)
+		}
+	}
+}
