@@ -28,16 +28,28 @@ type Batch struct {
 	bytes  int
 	latest map[string]int // physical key to its last op
 	ranges []int          // the range deletes
+	room   []byte         // for the next keys
 }
 
 // Put sets key to value in p.
 func (b *Batch) Put(p Partition, key, value []byte) {
-	b.add(Op{Kind: OpPut, Key: p.physical(key), Value: value})
+	b.add(Op{Kind: OpPut, Key: b.physical(p, key), Value: value})
 }
 
 // Delete removes key from p; a missing key is no error.
 func (b *Batch) Delete(p Partition, key []byte) {
-	b.add(Op{Kind: OpDelete, Key: p.physical(key)})
+	b.add(Op{Kind: OpDelete, Key: b.physical(p, key)})
+}
+
+// physical is Partition.physical with many keys in one piece of memory.
+func (b *Batch) physical(p Partition, key []byte) []byte {
+	const most = 8 << 10
+	if n := prefixLen + len(key); cap(b.room)-len(b.room) < n {
+		b.room = make([]byte, 0, max(n, min(2*cap(b.room), most)))
+	}
+	start := len(b.room)
+	b.room = p.appendPhysical(b.room, key)
+	return b.room[start:len(b.room):len(b.room)]
 }
 
 func (b *Batch) add(op Op) {
@@ -103,6 +115,6 @@ func (b *Batch) Get(v *View, p Partition, key []byte) ([]byte, bool, error) {
 func (b *Batch) Reset() {
 	b.ops = b.ops[:0]
 	b.ranges = b.ranges[:0]
-	b.bytes = 0
+	b.bytes, b.room = 0, nil // engines may have kept the keys
 	clear(b.latest)
 }

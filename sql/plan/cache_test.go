@@ -308,7 +308,8 @@ func FuzzCache_Run(f *testing.F) {
 		"UPDATE messages SET body = 'y' WHERE room = 'a' AND id = 1", "DELETE FROM messages WHERE id = 1 AND room = ''",
 		`SELECT "body" FROM chat.user.messages WHERE room = 'a' AND id >= -1 ORDER BY id DESC LIMIT 1`,
 		"SELECT COUNT(*) FROM chat.alice.messages",
-		"SELECT room, COUNT(*), MAX(id), AVG(id) FROM messages WHERE room >= '' GROUP BY room ORDER BY room DESC", "INSERT INTO messages (room, id) VALUES ('\\'a', 0), ('b', -0)",
+		"SELECT room, COUNT(*), MAX(id), AVG(id) FROM messages WHERE room >= '' GROUP BY room ORDER BY room DESC",
+		"INSERT INTO messages (room, id) VALUES ('\\'a', 0), ('b', -0)",
 	} {
 		f.Add(s)
 	}

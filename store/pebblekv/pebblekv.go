@@ -31,6 +31,7 @@ const Name = "pebble"
 // memory.
 type Options struct {
 	// CacheBytes bounds the block cache; 0 means 32 MiB. It fills with reads.
+	// The room of two memtables comes on top.
 	CacheBytes int64
 	// MemTableBytes is the size of one memtable; 0 means 16 MiB. Two to four
 	// of them exist under load. A batch above half of it is still atomic.
@@ -96,7 +97,9 @@ func Opener(o Options) func(dir string) (store.Engine, error) {
 // Open opens the database in dir, and makes it when it is missing.
 func Open(dir string, o Options) (*Engine, error) {
 	o = o.withDefaults()
-	cache := pebble.NewCache(o.CacheBytes)
+	// Pebble takes what its memtables hold out of the cache: without room for
+	// them nothing is left for blocks while rows are written.
+	cache := pebble.NewCache(o.CacheBytes + 2*int64(o.MemTableBytes))
 	defer cache.Unref()
 	po := &pebble.Options{
 		FS:                          o.fs,

@@ -16,13 +16,20 @@ type Schema struct {
 	Kinds   []value.Kind
 }
 
+// numberSize is about what a column takes beside its text.
+const numberSize = 6
+
 // Encode returns the payload of a row whose values stand in the order of s.
 func (s *Schema) Encode(vals []value.Value) ([]byte, error) {
 	c, err := serde.ByID(s.Codec)
 	if err != nil {
 		return nil, err
 	}
-	return c.AppendRow(nil, s.Kinds, vals)
+	size := 0
+	for i := range vals {
+		size += numberSize + len(vals[i].Str())
+	}
+	return c.AppendRow(make([]byte, 0, size), s.Kinds, vals)
 }
 
 // Decode reads the payload of r, which was written with this version, into

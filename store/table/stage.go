@@ -45,10 +45,10 @@ func (t Table) Stage(b *store.Batch, w Write) (delta int, err error) {
 	}
 	if old := w.Present; old != nil {
 		change.Prev = old.Seq
-		b.Put(t.Part, row.VersionKey(w.User, w.PK, old.Seq), row.AppendRecord(nil, *old))
+		b.Put(t.Part, row.VersionKey(w.User, w.PK, old.Seq), row.AppendRecord(sized(old.Payload), *old))
 	}
-	b.Put(t.Part, row.Key(w.User, w.PK), row.AppendRecord(nil, next))
-	b.Put(t.Part, row.ChangeKey(w.User, w.Seq), row.AppendChange(nil, change))
+	b.Put(t.Part, row.Key(w.User, w.PK), row.AppendRecord(sized(next.Payload), next))
+	b.Put(t.Part, row.ChangeKey(w.User, w.Seq), row.AppendChange(sized(w.PK), change))
 	switch w.Op {
 	case row.Insert:
 		delta = 1
@@ -56,6 +56,12 @@ func (t Table) Stage(b *store.Batch, w Write) (delta int, err error) {
 		delta = -1
 	}
 	return delta, nil
+}
+
+// sized returns room for a record or a change with content.
+func sized(content []byte) []byte {
+	const header = 24
+	return make([]byte, 0, header+len(content))
 }
 
 func (w Write) check() error {
