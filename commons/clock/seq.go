@@ -36,6 +36,16 @@ func (s Seq) Time() time.Time {
 	return Epoch.Add(time.Duration(int64(s)>>seqCounterBits) * time.Millisecond)
 }
 
+// ExpiredBelow returns the Seq below which everything is expired at now that
+// expires ttl after the millisecond of its own Seq. It is 0, so that nothing
+// is, for a ttl of 0.
+func ExpiredBelow(now time.Time, ttl time.Duration) Seq {
+	if ttl <= 0 {
+		return 0
+	}
+	return SeqAt(now.Add(time.Millisecond - ttl))
+}
+
 // String returns s as a decimal number, the form it has on the wire.
 func (s Seq) String() string { return strconv.FormatInt(int64(s), 10) }
 

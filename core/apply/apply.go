@@ -53,7 +53,7 @@ func (s *shard) admit(b *store.Batch, v *store.View, c *command.Command) (
 	}
 	present = make([]*row.Record, len(c.Writes))
 	for i := range c.Writes {
-		present[i], out, err = s.check(b, v, &c.Writes[i])
+		present[i], out, err = s.check(b, v, &c.Writes[i], s.next(c))
 		if err != nil || out.Err != nil {
 			return out, nil, true, err
 		}
@@ -66,7 +66,7 @@ func (m *Machine) change(b *store.Batch, v *store.View, c *command.Command,
 	present []*row.Record,
 ) (Outcome, error) {
 	s := m.shards[c.Shard]
-	out := Outcome{Seq: max(c.Clock, s.last+1)}
+	out := Outcome{Seq: s.next(c)}
 	for _, f := range c.Fences {
 		if err := m.raise(b, s, f); err != nil {
 			return Outcome{}, err
@@ -88,7 +88,7 @@ func (m *Machine) change(b *store.Batch, v *store.View, c *command.Command,
 	s.last, s.dirty = out.Seq, true
 	if c.Trim != nil {
 		var err error
-		if out.Trim, err = s.trim(b, v, c.Trim); err != nil {
+		if out.Trim, err = s.trim(b, v, c.Trim, out.Seq); err != nil {
 			return Outcome{}, err
 		}
 	}
@@ -97,6 +97,10 @@ func (m *Machine) change(b *store.Batch, v *store.View, c *command.Command,
 	}
 	return out, nil
 }
+
+// next is the seq that a command begins with. It is also the time that rows of
+// streams are judged by.
+func (s *shard) next(c *command.Command) clock.Seq { return max(c.Clock, s.last+1) }
 
 // lastOfRows marks the last change of each user's rows of each table, where a
 // reader of those rows' history finds the end of the commit.
@@ -121,8 +125,9 @@ func lastOfRows(writes []command.Write) []bool {
 }
 
 // check tells whether a write's precondition holds. It returns the record that
-// is stored under the key now, a tombstone included.
-func (s *shard) check(b *store.Batch, v *store.View, w *command.Write) (
+// is stored under the key now, a tombstone included. A row that has expired at
+// now counts as none.
+func (s *shard) check(b *store.Batch, v *store.View, w *command.Write, now clock.Seq) (
 	*row.Record, Outcome, error,
 ) {
 	t := s.tables[w.Table]
@@ -138,7 +143,7 @@ func (s *shard) check(b *store.Batch, v *store.View, w *command.Write) (
 	live := clock.Seq(0)
 	if found {
 		present = &rec
-		if !rec.Deleted {
+		if !rec.Deleted && rec.Seq >= clock.ExpiredBelow(now.Time(), t.fence.TTL) {
 			live = rec.Seq
 		}
 	}
@@ -158,6 +163,10 @@ func (s *shard) stage(b *store.Batch, w *command.Write, present *row.Record, seq
 	last bool,
 ) (live.Change, error) {
 	t := s.tables[w.Table]
+	if w.Op == row.Insert && present != nil && !present.Deleted { // it has expired
+		present.Deleted = true
+		t.delta--
+	}
 	delta, err := t.table.Stage(b, table.Write{
 		User: w.User, PK: w.PK, Op: w.Op, Seq: seq, Last: last, Present: present,
 		Schema: w.Schema, Codec: w.Codec, Payload: w.Payload,
@@ -194,11 +203,21 @@ func (m *Machine) raise(b *store.Batch, s *shard, f command.Fence) error {
 	return nil
 }
 
-func (s *shard) trim(b *store.Batch, v *store.View, c *command.Trim) (out Trimmed, err error) {
+// trim removes history, of a stream table what has expired at now with it.
+func (s *shard) trim(b *store.Batch, v *store.View, c *command.Trim, now clock.Seq) (
+	out Trimmed, err error,
+) {
 	t := s.tables[c.Table]
 	if t == nil || t.fence.Dropped {
 		return Trimmed{Done: true}, nil
 	}
-	out.Cursor, out.Done, out.Removed, err = t.table.Trim(v, b, c.Cursor, c.Below, c.Limit)
+	if t.fence.TTL == 0 {
+		out.Cursor, out.Done, out.Removed, err = t.table.Trim(v, b, c.Cursor, c.Below, c.Limit)
+		return out, err
+	}
+	below, rows := min(c.Below, clock.ExpiredBelow(now.Time(), t.fence.TTL)), 0
+	out.Cursor, out.Done, out.Removed, rows, err = t.table.Evict(v, b, c.Cursor, below, c.Limit)
+	t.delta -= rows
+	s.touched[t] = struct{}{}
 	return out, err
 }

@@ -8,6 +8,7 @@ package apply
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -232,7 +233,10 @@ func fenceKey(t ident.TableID) []byte {
 	return binary.BigEndian.AppendUint32([]byte(keyFence), uint32(t))
 }
 
-const fenceFormat = 1
+const (
+	fenceFormat = 2
+	fencePlain  = 1 // without TTL
+)
 
 func appendFence(dst []byte, f command.Fence) []byte {
 	dst = append(dst, fenceFormat, 0)
@@ -241,15 +245,24 @@ func appendFence(dst []byte, f command.Fence) []byte {
 	}
 	dst = binary.BigEndian.AppendUint32(dst, uint32(f.Table))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(f.Min))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(f.TTL.Milliseconds()))
 	return append(dst, f.Partition...)
 }
 
 func parseFence(b []byte) (command.Fence, error) {
-	if len(b) < 10 || b[0] != fenceFormat {
+	plain := len(b) >= 10 && b[0] == fencePlain
+	if !plain && (len(b) < 18 || b[0] != fenceFormat) {
 		return command.Fence{}, fault.New(fault.Corruption, "a fence is damaged or of a newer format")
 	}
-	return command.Fence{
+	f := command.Fence{
 		Dropped: b[1] == 1, Table: ident.TableID(binary.BigEndian.Uint32(b[2:])),
-		Min: ident.SchemaVersion(binary.BigEndian.Uint32(b[6:])), Partition: keyspace.Name(b[10:]),
-	}, nil
+		Min: ident.SchemaVersion(binary.BigEndian.Uint32(b[6:])),
+	}
+	name := b[10:]
+	if !plain {
+		f.TTL = time.Duration(binary.BigEndian.Uint64(name)) * time.Millisecond
+		name = name[8:]
+	}
+	f.Partition = keyspace.Name(name)
+	return f, nil
 }

@@ -7,6 +7,8 @@
 package command
 
 import (
+	"time"
+
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
@@ -45,6 +47,9 @@ type Fence struct {
 	Partition keyspace.Name
 	Min       ident.SchemaVersion
 	Dropped   bool
+	// TTL is how long after its seq a row is there, in whole milliseconds; 0
+	// for ever.
+	TTL time.Duration
 }
 
 // Check is the operation of a Write that changes nothing: only its

@@ -2,6 +2,8 @@ package command_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -36,6 +38,7 @@ func random(r *rand.Rand) *command.Command {
 		c.Fences = append(c.Fences, command.Fence{
 			Table: ident.TableID(r.Uint32()), Partition: keyspace.Name(some(30)),
 			Min: ident.SchemaVersion(r.Uint32()), Dropped: r.IntN(2) == 0,
+			TTL: time.Duration(r.IntN(1<<40)) * time.Millisecond,
 		})
 	}
 	for range r.IntN(4) {
@@ -75,6 +78,18 @@ func TestCommand_RoundTrip(t *testing.T) {
 		if _, err := command.Parse(b[:r.IntN(len(b))]); !fault.Is(err, fault.Corruption) {
 			t.Fatalf("a cut command gave %v", err)
 		}
+	}
+}
+
+// TestParse_FencesWithoutTTL reads the bytes of format 1.
+func TestParse_FencesWithoutTTL(t *testing.T) {
+	b := []byte{1, 3, 9, 0, 1, 7, 1, 'p', 2, 1, 0, 0}
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	want := &command.Command{Shard: 3, Clock: 9, Fences: []command.Fence{
+		{Table: 7, Partition: "p", Min: 2, Dropped: true},
+	}}
+	if got, err := command.Parse(b); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v %v", got, err)
 	}
 }
 

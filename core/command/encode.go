@@ -3,6 +3,8 @@ package command
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"math"
+	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -12,7 +14,10 @@ import (
 	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
-const format = 1
+const (
+	format      = 2
+	formatPlain = 1 // fences without TTL
+)
 
 // Append appends the encoding of c: format byte, fields as varints and
 // length-prefixed strings, CRC-32C of all before it.
@@ -33,6 +38,7 @@ func (c *Command) Append(dst []byte) []byte {
 		dst = appendString(dst, string(f.Partition))
 		dst = binary.AppendUvarint(dst, uint64(f.Min))
 		dst = appendBool(dst, f.Dropped)
+		dst = binary.AppendUvarint(dst, uint64(f.TTL.Milliseconds()))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(c.Writes)))
 	for i := range c.Writes {
@@ -74,7 +80,7 @@ func appendString(dst []byte, s string) []byte {
 
 // Parse reads a command. Its byte slices alias b.
 func Parse(b []byte) (*Command, error) {
-	if len(b) < 5 || b[0] != format {
+	if len(b) < 5 || b[0] != format && b[0] != formatPlain {
 		return nil, fault.New(fault.Corruption, "a command is of an unknown format")
 	}
 	body, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
@@ -90,10 +96,14 @@ func Parse(b []byte) (*Command, error) {
 		c.Request = &Request{ID: string(r.bytes()), Hash: r.fixed64(), Result: r.bytes()}
 	}
 	for range r.count() {
-		c.Fences = append(c.Fences, Fence{
+		f := Fence{
 			Table: ident.TableID(r.uint(1<<32 - 1)), Partition: keyspace.Name(r.bytes()),
 			Min: ident.SchemaVersion(r.uint(1<<32 - 1)), Dropped: r.bool(),
-		})
+		}
+		if b[0] != formatPlain {
+			f.TTL = time.Duration(r.uint(maxTTL)) * time.Millisecond
+		}
+		c.Fences = append(c.Fences, f)
 	}
 	for range r.count() {
 		c.Writes = append(c.Writes, r.write())
@@ -109,6 +119,9 @@ func Parse(b []byte) (*Command, error) {
 	}
 	return c, nil
 }
+
+// maxTTL is in milliseconds what a time.Duration holds.
+const maxTTL = uint64(math.MaxInt64 / time.Millisecond)
 
 // reader cuts fields off b. After damage it returns zero values and bad is set.
 type reader struct {

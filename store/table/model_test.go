@@ -55,6 +55,7 @@ type fixture struct {
 	table table.Table
 	model model
 	seq   clock.Seq
+	evict bool // rows go with their history
 }
 
 func newFixture(t *testing.T, name string, open storetest.Opener) *fixture {
@@ -90,6 +91,19 @@ func TestTable_AgainstModel(t *testing.T) {
 				f.compare()
 			}
 		})
+	}
+}
+
+// TestTable_EvictAgainstModel removes rows with their history, as of streams.
+func TestTable_EvictAgainstModel(t *testing.T) {
+	f := newFixture(t, memkv.Name, memkv.Open)
+	f.evict = true
+	for range 600 {
+		f.commit()
+		if f.r.IntN(12) == 0 {
+			f.trim()
+		}
+		f.compare()
 	}
 }
 
@@ -151,10 +165,15 @@ func (f *fixture) trim() {
 	for done := false; !done; {
 		v := f.db.View()
 		var b store.Batch
-		var removed int
+		var removed, rows int
 		var err error
-		at, done, removed, err = f.table.Trim(v, &b, at, below, limit)
+		if f.evict {
+			at, done, removed, rows, err = f.table.Evict(v, &b, at, below, limit)
+		} else {
+			at, done, removed, err = f.table.Trim(v, &b, at, below, limit)
+		}
 		f.must(err)
+		f.must(f.table.AddCount(v, &b, -rows))
 		if removed > limit {
 			f.t.Fatalf("trimmed %d changes with a limit of %d", removed, limit)
 		}
@@ -162,12 +181,12 @@ func (f *fixture) trim() {
 		f.must(f.db.Commit(&b, false))
 		v.Release()
 	}
-	if want := f.model.trim(below); total != want {
+	if want := f.model.trim(below, f.evict); total != want {
 		f.t.Fatalf("trimmed %d changes below %d, want %d", total, below, want)
 	}
 }
 
-func (m *model) trim(below clock.Seq) (removed int) {
+func (m *model) trim(below clock.Seq, evict bool) (removed int) {
 	for u, all := range m.history {
 		m.history[u] = slices.DeleteFunc(all, func(e event) bool {
 			if e.seq < below {
@@ -177,7 +196,7 @@ func (m *model) trim(below clock.Seq) (removed int) {
 			return e.seq < below
 		})
 		maps.DeleteFunc(m.rows[u], func(_ string, i image) bool {
-			return i.deleted && i.seq < below
+			return (i.deleted || evict) && i.seq < below
 		})
 	}
 	return removed

@@ -25,24 +25,20 @@ func (t Table) Trim(
 	v *store.View, b *store.Batch, from Cursor, below clock.Seq, limit int,
 ) (next Cursor, done bool, removed int, err error) {
 	s := trim{table: t, view: v, batch: b, below: below, budget: max(limit, 1)}
-	if s.trimmed, err = counter(b.Get(v, t.Part, row.MetaKey(counterTrimmed))); err != nil {
-		return from, false, 0, err
-	}
-	floor := s.trimmed
-	lo, hi := row.ChangeSpace()
-	if from != nil {
-		lo = from
-	}
-	for s.budget > 0 && lo != nil {
-		if lo, err = s.user(lo, hi); err != nil {
-			return from, false, s.removed, err
-		}
-	}
-	if s.trimmed > floor {
-		value := binary.BigEndian.AppendUint64(nil, s.trimmed)
-		b.Put(t.Part, row.MetaKey(counterTrimmed), value)
-	}
-	return lo, lo == nil, s.removed, nil
+	next, done, err = s.run(from)
+	return next, done, s.removed, err
+}
+
+// Evict is Trim for a table whose rows are gone when they are older than
+// below: it removes each row that the change before below wrote last too. rows
+// counts the live ones among them, by which the caller lowers the count. A row
+// that was written since is neither removed nor looked at again.
+func (t Table) Evict(
+	v *store.View, b *store.Batch, from Cursor, below clock.Seq, limit int,
+) (next Cursor, done bool, removed, rows int, err error) {
+	s := trim{table: t, view: v, batch: b, below: below, budget: max(limit, 1), evict: true}
+	next, done, err = s.run(from)
+	return next, done, s.removed, s.rows, err
 }
 
 type trim struct {
@@ -51,8 +47,32 @@ type trim struct {
 	batch   *store.Batch
 	below   clock.Seq
 	budget  int
+	evict   bool // live rows go too
 	removed int
+	rows    int // live rows removed
 	trimmed uint64
+}
+
+func (s *trim) run(from Cursor) (next Cursor, done bool, err error) {
+	t, v, b := s.table, s.view, s.batch
+	if s.trimmed, err = counter(b.Get(v, t.Part, row.MetaKey(counterTrimmed))); err != nil {
+		return from, false, err
+	}
+	floor := s.trimmed
+	lo, hi := row.ChangeSpace()
+	if from != nil {
+		lo = from
+	}
+	for s.budget > 0 && lo != nil {
+		if lo, err = s.user(lo, hi); err != nil {
+			return from, false, err
+		}
+	}
+	if s.trimmed > floor {
+		value := binary.BigEndian.AppendUint64(nil, s.trimmed)
+		b.Put(t.Part, row.MetaKey(counterTrimmed), value)
+	}
+	return lo, lo == nil, nil
 }
 
 // user trims the changes of the first user from lo on, and returns where to go
@@ -94,12 +114,16 @@ func (s *trim) remove(user ident.UserID, e Entry) error {
 	}
 	s.removed++
 	s.trimmed = max(s.trimmed, uint64(e.Seq))
-	if e.Op != row.Delete {
+	if e.Op != row.Delete && !s.evict {
 		return nil
 	}
 	rec, found, err := s.table.Present(s.view, s.batch, user, pk)
-	if err == nil && found && rec.Deleted && rec.Seq == e.Seq {
-		s.batch.Delete(part, row.Key(user, pk))
+	if err != nil || !found || rec.Seq != e.Seq {
+		return err
 	}
-	return err
+	if !rec.Deleted {
+		s.rows++
+	}
+	s.batch.Delete(part, row.Key(user, pk))
+	return nil
 }
