@@ -1,6 +1,7 @@
 // Package live tells subscribers which rows changed.
 //
-// A subscription follows one query over one user's rows of one table. The
+// A subscription follows one query over one user's rows of one table, or over
+// all rows of a stream table of namespace scope. The
 // promise:
 //
 //  1. A subscriber gets a snapshot at a seq S, then every change of its result
@@ -18,6 +19,12 @@
 //     in events and bytes; when that is full it is dropped, and the subscriber
 //     is given it from history at its own pace, or ended with its cursor, by
 //     the policy it chose.
+//
+// Rows of a stream table expire, and that is not told: a subscriber drops a row
+// that is older than the table's TTL by itself. A snapshot has no row that has
+// expired, a replay no insert or update of one, and a row that is written after
+// its forerunner expired is an Insert. What has expired is soon gone from
+// history too, so a cursor older than the TTL is answered by a Resync.
 //
 // The cursor to keep is the seq of the last Ready batch, of an event marked
 // Commit or of a Progress, whichever came last.

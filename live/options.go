@@ -72,7 +72,8 @@ type Options struct {
 	// ScanRows bounds the stored rows or changes that one Poll looks at, so
 	// that a filter that matches nothing can't hold its caller. Default 4096.
 	ScanRows int
-	// Now is the clock of Info.Created. Default time.Now.
+	// Now is the clock of Info.Created, and of what has expired in a snapshot or
+	// a replay of a stream. Default time.Now.
 	Now func() time.Time
 }
 
@@ -124,8 +125,8 @@ type SubscribeOptions struct {
 type Spec struct {
 	ID      ident.LiveID     // unique on the hub; "" has the hub choose one
 	Owner   ident.UserID     // who asked, for limits and listings
-	User    ident.UserID     // whose rows are followed
-	Query   *predicate.Query // over a user table
+	User    ident.UserID     // whose rows are followed; "" where rows are not per user
+	Query   *predicate.Query // over a USER or STREAM table
 	Options SubscribeOptions
 	// After is a subscription of the same owner that ended with SchemaChanged
 	// or TableTruncated, and that this one goes on after; nil for none. What
@@ -146,11 +147,13 @@ func (h *Hub) checkSpec(spec *Spec) error {
 	switch t := spec.Query.Table; {
 	case t.Kind == ddl.SharedTable:
 		return fault.New(fault.LiveSharedTable,
-			"%s is a SHARED table; live queries follow USER tables", t.FullName())
-	case t.Kind != ddl.UserTable:
+			"%s is a SHARED table; live queries follow USER and STREAM tables", t.FullName())
+	case t.Kind != ddl.UserTable && t.Kind != ddl.StreamTable:
 		return fault.New(fault.LiveUnsupportedQuery,
-			"%s is not a USER table; live queries follow USER tables", t.FullName())
-	case spec.User == "":
+			"%s can't be followed; live queries follow USER and STREAM tables", t.FullName())
+	case !t.PerUser() && spec.User != "":
+		return fault.New(fault.Internal, "%s has no rows of one user to follow", t.FullName())
+	case spec.User == "" && t.PerUser():
 		return fault.New(fault.UserRequired, "name the user whose rows of %s to follow", t.FullName())
 	}
 	return h.checkOptions(&spec.Options)

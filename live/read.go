@@ -29,6 +29,7 @@ type reading struct {
 	rows    table.Table
 	view    *store.View
 	applied clock.Seq // what the view holds of the shard
+	expired clock.Seq // rows with a lower seq have expired
 }
 
 // read lets a subscription that is not live do a piece of its work, with no
@@ -86,6 +87,7 @@ func (s *Subscription) open() (*reading, error) {
 	}
 	r := &reading{sub: s, query: s.group.query, user: s.group.feed.user, rows: table.Table{Part: part}}
 	r.view, r.applied = source.View(s.shard.id)
+	r.expired = clock.ExpiredBelow(s.hub.opts.Now(), t.TTL)
 	return r, nil
 }
 

@@ -21,7 +21,7 @@ const ctxEvery = 256
 func (r *reading) replay(ctx context.Context, most int) error {
 	s := r.sub
 	s.shard.mu.Lock()
-	p := &progress{composer: composer{query: r.query, held: s.held}, pos: s.pos}
+	p := &progress{composer: composer{query: r.query, held: s.held}, pos: s.pos, expired: r.expired}
 	s.shard.mu.Unlock()
 	if err := r.covers(p.pos); err != nil {
 		return err
@@ -43,6 +43,7 @@ type progress struct {
 	events   []*Event
 	pos      clock.Seq // every change up to it was given to composer
 	whole    bool      // that is all the view has
+	expired  clock.Seq // rows with a lower seq are not told of
 }
 
 // follow gives the changes after p.pos to p.composer.
@@ -84,6 +85,9 @@ func (p *progress) take(changes *table.Changes, im *images) error {
 	before, after, err := changes.Images()
 	if err != nil {
 		return err
+	}
+	if e.Seq < p.expired && e.Op != row.Delete {
+		before, after = nil, nil
 	}
 	im.set(e.Seq, present(before), present(after))
 	p.events, err = p.composer.add(p.events, im, e.Last)
@@ -194,7 +198,7 @@ func splitChange(it store.Iterator) (seq clock.Seq, last bool, err error) {
 // moreToTell reports whether the rest of the commit after seq concerns the
 // query.
 func (r *reading) moreToTell(ctx context.Context, seq clock.Seq) (more bool, err error) {
-	p := &progress{composer: composer{query: r.query}, pos: seq}
+	p := &progress{composer: composer{query: r.query}, pos: seq, expired: r.expired}
 	im := images{source: r.sub.hub.opts.Source}
 	changes := r.rows.Changes(r.view, r.user, seq)
 	defer func() {

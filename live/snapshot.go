@@ -151,7 +151,7 @@ func (r *reading) walk(ctx context.Context, span table.Span,
 		}
 		goOn := true
 		rec, found, err := r.asOf(r.sub.snap.seq, rows.PK(), rows.Record())
-		if err == nil && found {
+		if err == nil && found && rec.Seq >= r.expired {
 			vals, err = appendRow(vals, r.sub.hub.opts.Source, r.query.Table, rec)
 			if err == nil {
 				goOn, err = r.visitMatch(rows.PK(), vals, visit)

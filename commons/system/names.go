@@ -37,6 +37,7 @@ const (
 	Settings     Table = "settings"
 	Stats        Table = "stats"
 	LiveQueries  Table = "live_queries"
+	Streams      Table = "streams"
 	Statements   Table = "statements"
 	ErrorCodes   Table = "error_codes"
 	DataTypes    Table = "data_types"

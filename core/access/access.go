@@ -58,12 +58,13 @@ func MayRun(role ident.Role, k dialect.Kind, table ddl.TableKind) error {
 		dialect.TruncateTable,
 		dialect.CreateUser, dialect.DropUser, dialect.ShowUsers, dialect.ShowSettings:
 		ok = atLeast(role, ident.RoleDBA)
-	case dialect.CreateUserTable:
+	case dialect.CreateUserTable, dialect.CreateStreamTable:
 		ok = atLeast(role, ident.RoleService)
 	case dialect.CreateSharedTable:
 		ok = atLeast(role, ident.RoleDBA)
 	case dialect.DropTable, dialect.AlterTable:
-		ok = atLeast(role, ident.RoleDBA) || role == ident.RoleService && table == ddl.UserTable
+		ok = atLeast(role, ident.RoleDBA) || role == ident.RoleService &&
+			(table == ddl.UserTable || table == ddl.StreamTable)
 	}
 	if ok {
 		return nil
@@ -110,10 +111,15 @@ func (r *Rights) CheckTable(t *ddl.Table, owner ident.UserID, write bool) error 
 }
 
 func (r *Rights) checkTable(t *ddl.Table, owner ident.UserID, write bool) error {
-	switch t.Kind {
-	case ddl.UserTable:
+	switch {
+	case t.PerUser():
 		return r.checkOwner(owner)
-	case ddl.SharedTable:
+	case t.Kind == ddl.StreamTable:
+		if write && !atLeast(r.ID.Role, ident.RoleService) {
+			return fault.New(fault.PermissionDenied, "role %s may only read %s", r.ID.Role, t.FullName())
+		}
+		return nil
+	case t.Kind == ddl.SharedTable:
 		return r.checkShared(t, write)
 	}
 	if write {

@@ -35,6 +35,9 @@ func TestRights_CheckTable(t *testing.T) {
 		return &ddl.Table{Namespace: "chat", Name: "rooms", Kind: ddl.SharedTable, Access: a}
 	}
 	user := &ddl.Table{Namespace: "chat", Name: "messages", Kind: ddl.UserTable}
+	stream := func(s ddl.Scope) *ddl.Table {
+		return &ddl.Table{Namespace: "chat", Name: "typing", Kind: ddl.StreamTable, Scope: s}
+	}
 	users, _ := snapshot.Table("system", "users")
 	settings, _ := snapshot.Table("system", "settings")
 	for _, c := range []struct {
@@ -53,6 +56,13 @@ func TestRights_CheckTable(t *testing.T) {
 			[4]fault.Code{hidden, yes, yes, yes}},
 		{"private", shared(ddl.Private), "", [4]fault.Code{hidden, hidden, yes, yes},
 			[4]fault.Code{hidden, hidden, yes, yes}},
+		{"own stream", stream(ddl.UserScope), "me", [4]fault.Code{}, [4]fault.Code{}},
+		{"a user's stream", stream(ddl.UserScope), "nobody",
+			[4]fault.Code{no, yes, yes, yes}, [4]fault.Code{no, yes, yes, yes}},
+		{"a dba's stream", stream(ddl.UserScope), "dba",
+			[4]fault.Code{no, no, yes, yes}, [4]fault.Code{no, no, yes, yes}},
+		{"a namespace's stream", stream(ddl.NamespaceScope), "",
+			[4]fault.Code{}, [4]fault.Code{no, yes, yes, yes}},
 		{"system.users", users, "", [4]fault.Code{}, [4]fault.Code{no, no, no, no}},
 		{"system.settings", settings, "", [4]fault.Code{no, no, yes, yes}, [4]fault.Code{no, no, no, no}},
 	} {
@@ -88,6 +98,7 @@ func TestMayRun(t *testing.T) {
 		dialect.AlterUser:       all, // narrowed to the caller's own password when it runs
 		dialect.CreateNamespace: dba, dialect.AlterNamespace: dba, dialect.DropNamespace: dba,
 		dialect.CreateUserTable: creators, dialect.CreateSharedTable: dba,
+		dialect.CreateStreamTable: creators,
 		dialect.CreateUser: dba, dialect.DropUser: dba, dialect.ShowUsers: dba,
 		dialect.ShowSettings: dba, dialect.DropTable: dba,
 		dialect.AlterTable: dba, dialect.TruncateTable: dba,
@@ -104,11 +115,13 @@ func TestMayRun(t *testing.T) {
 			}
 		}
 	}
-	if err := access.MayRun(ident.RoleService, dialect.DropTable, ddl.UserTable); err != nil {
-		t.Errorf("service drops a USER table: %v", err)
-	}
-	if err := access.MayRun(ident.RoleService, dialect.AlterTable, ddl.UserTable); err != nil {
-		t.Errorf("service alters a USER table: %v", err)
+	for _, k := range []ddl.TableKind{ddl.UserTable, ddl.StreamTable} {
+		if err := access.MayRun(ident.RoleService, dialect.DropTable, k); err != nil {
+			t.Errorf("service drops a %s table: %v", k, err)
+		}
+		if err := access.MayRun(ident.RoleService, dialect.AlterTable, k); err != nil {
+			t.Errorf("service alters a %s table: %v", k, err)
+		}
 	}
 	if err := access.MayRun("", dialect.Select, ""); err != nil {
 		t.Errorf("reading is decided by table: %v", err)

@@ -61,8 +61,8 @@ type Engine struct {
 	exec    *exec.Executor
 	started time.Time
 
-	stop context.CancelFunc // of the trimmer
-	wg   sync.WaitGroup     // trimmer, writer of the audit log
+	stop context.CancelFunc // of trimmer and evictor
+	wg   sync.WaitGroup     // trimmer, evictor, writer of the audit log
 	once sync.Once
 	err  error // of Close
 }
@@ -108,7 +108,7 @@ func (e *Engine) start() (err error) {
 		return err
 	}
 	hubOptions := e.opts.Live
-	hubOptions.Source = (*source)(e)
+	hubOptions.Source, hubOptions.Now = (*source)(e), e.opts.Now
 	e.hub = live.New(hubOptions)
 	e.log, err = replica.NewLocal(e.db, e.machine, e.clock, replica.Options{
 		SyncInterval: e.opts.SyncInterval, Publish: e.hub.Publish, Logger: e.opts.Logger,
@@ -146,6 +146,7 @@ func (e *Engine) start() (err error) {
 		return err
 	}
 	e.wg.Go(func() { e.trimLoop(ctx) })
+	e.wg.Go(func() { e.evictLoop(ctx) })
 	e.wg.Go(func() { e.audit.Run(ctx) })
 	return nil
 }

@@ -18,8 +18,9 @@ import (
 // Pace of history trimming: how often it looks, and how much one command
 // removes, so that writes wait for a chunk at most.
 const (
-	trimEvery = time.Minute
-	trimChunk = 1000
+	trimEvery  = time.Minute
+	evictEvery = 5 * time.Second
+	trimChunk  = 1000
 )
 
 // trimLoop removes history and audit entries that are older than their
@@ -59,13 +60,53 @@ func (e *Engine) TrimHistory(ctx context.Context) error {
 		tables = append(tables, k.Table())
 	}
 	for _, t := range tables {
-		if t.State != ddl.Ready {
+		if t.State != ddl.Ready || t.Kind == ddl.StreamTable {
 			continue
 		}
-		for _, s := range t.Shards(e.db.Shards()) {
-			if err := e.trim(ctx, t, s, below); err != nil {
-				return err
+		if err := e.trimTable(ctx, t, below); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evictLoop removes what has expired in stream tables, until ctx ends.
+func (e *Engine) evictLoop(ctx context.Context) {
+	tick := time.NewTicker(evictEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := e.EvictExpired(ctx); err != nil && ctx.Err() == nil {
+				e.opts.Logger.Error("evict expired rows; it is tried again", "error", err)
 			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// EvictExpired removes the rows of stream tables that have expired, and their
+// history: nobody sees them any more. It walks what was written in the order
+// of time, so it costs what has expired and a look at each user who has rows.
+// It is done from time to time without being asked. Cursors from before are
+// answered by a resync afterwards.
+func (e *Engine) EvictExpired(ctx context.Context) error {
+	for _, t := range e.catalog.Snapshot().All() {
+		if t.State != ddl.Ready || t.Kind != ddl.StreamTable {
+			continue
+		}
+		if err := e.trimTable(ctx, t, clock.ExpiredBelow(e.opts.Now(), t.TTL)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) trimTable(ctx context.Context, t *ddl.Table, below clock.Seq) error {
+	for _, s := range t.Shards(e.db.Shards()) {
+		if err := e.trim(ctx, t, s, below); err != nil {
+			return err
 		}
 	}
 	return nil

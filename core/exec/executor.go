@@ -278,7 +278,7 @@ func (r *run) env(v *store.View) *sqlengine.Env {
 		Namespace: r.req.Namespace, Params: r.req.Params,
 	}
 	if tx := r.session.tx; tx != nil {
-		env.Pending, env.Lock = &tx.set, tx.lock
+		env.Pending, env.Lock, env.ReadAt = &tx.set, tx.lock, tx.started
 	}
 	return env
 }

@@ -254,6 +254,7 @@ func (x *Executor) fence(ctx context.Context, t *ddl.Table, dropped bool) (
 			out, err := x.Log.Propose(ctx, &command.Command{
 				Shard: s, Clock: x.Clock.Now(), Fences: []command.Fence{{
 					Table: t.ID, Partition: t.Partition(s), Min: t.Version, Dropped: dropped,
+					TTL: t.TTL,
 				}},
 			})
 			if errs[i], seqs[i] = err, out.Seq; err == nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
 	"github.com/kalamdb/kalamdb-go/commons/system"
 	"github.com/kalamdb/kalamdb-go/commons/value"
@@ -49,6 +50,8 @@ func (s *systemRows) SystemRows(ctx context.Context, t system.Table) ([][]value.
 		return call(s.r.x.Figures), nil
 	case system.LiveQueries:
 		return s.liveQueries()
+	case system.Streams:
+		return s.streams()
 	case system.Transactions:
 		return s.transactions(), nil
 	case system.Statements:
@@ -213,6 +216,44 @@ func (s *systemRows) partitions() (rows [][]value.Value, err error) {
 		}
 	}
 	return rows, nil
+}
+
+func (s *systemRows) streams() (rows [][]value.Value, err error) {
+	err = s.visible(func(t *ddl.Table) error {
+		if t.Kind != ddl.StreamTable {
+			return nil
+		}
+		count := value.NullValue
+		if s.r.id.Role != ident.RoleUser {
+			n, err := s.stored(t)
+			if err != nil {
+				return err
+			}
+			count = value.NewBigInt(n)
+		}
+		rows = append(rows, []value.Value{
+			text(t.Namespace), text(t.Name), text(t.Scope), text(ddl.FormatTTL(t.TTL)), count,
+		})
+		return nil
+	})
+	return rows, err
+}
+
+// stored counts the rows of a table on all shards.
+func (s *systemRows) stored(t *ddl.Table) (sum int64, err error) {
+	db := s.r.x.DB
+	for _, shard := range t.Shards(db.Shards()) {
+		p, ok := db.Partition(t.Partition(shard))
+		if !ok {
+			continue // of a table that is being truncated
+		}
+		n, err := table.Table{Part: p}.Count(s.view)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
 }
 
 func (s *systemRows) liveQueries() ([][]value.Value, error) {

@@ -78,6 +78,10 @@ func (t *Table) options() []string {
 	if t.Kind == SharedTable {
 		opts = append(opts, "ACCESS = "+quote.String(string(t.Access)))
 	}
+	if t.Kind == StreamTable {
+		opts = append(opts, "TTL = "+quote.String(FormatTTL(t.TTL)),
+			"SCOPE = "+quote.String(string(t.Scope)))
+	}
 	if c, err := serde.ByID(t.Codec); err == nil && t.Codec != serde.Row {
 		opts = append(opts, "CODEC = "+quote.String(c.Name()))
 	}

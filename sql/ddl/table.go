@@ -23,6 +23,7 @@ type TableKind string
 const (
 	UserTable   TableKind = "USER"   // each user has rows of their own
 	SharedTable TableKind = "SHARED" // one set of rows for all
+	StreamTable TableKind = "STREAM" // rows that are gone after a time
 	SystemTable TableKind = "SYSTEM"
 )
 
@@ -34,6 +35,15 @@ const (
 	Public     Access = "public"
 	Restricted Access = "restricted"
 	Private    Access = "private"
+)
+
+// Scope says whose rows a stream table holds.
+type Scope string
+
+// The scopes of stream tables.
+const (
+	UserScope      Scope = "user"      // each user has rows of their own
+	NamespaceScope Scope = "namespace" // one set of rows for all
 )
 
 // State is where a table is in its life. Only ready tables are seen.
@@ -71,10 +81,15 @@ type Table struct {
 	PrimaryKey []int               `json:"primary_key"`
 	Checks     []Check             `json:"checks,omitempty"`
 	Access     Access              `json:"access,omitempty"`
-	Codec      serde.ID            `json:"codec"`
-	Comment    string              `json:"comment,omitempty"`
-	Created    time.Time           `json:"created"`
-	CreatedBy  ident.UserID        `json:"created_by,omitempty"`
+	// TTL is how long a row of a stream table is there after it was written
+	// last, in whole milliseconds; 0 for other tables, as Scope is "".
+	TTL   time.Duration `json:"ttl,omitempty"`
+	Scope Scope         `json:"scope,omitempty"`
+
+	Codec     serde.ID     `json:"codec"`
+	Comment   string       `json:"comment,omitempty"`
+	Created   time.Time    `json:"created"`
+	CreatedBy ident.UserID `json:"created_by,omitempty"`
 
 	// What schema changes leave behind; see Alter. NextColumn is the id of the
 	// next column that is added, 0 before the first change. Changed and
@@ -146,13 +161,20 @@ func (t *Table) KeyOf(vals []value.Value) []byte {
 	return key
 }
 
+// PerUser reports whether each user has rows of their own.
+func (t *Table) PerUser() bool {
+	return t.Kind == UserTable || t.Kind == StreamTable && t.Scope == UserScope
+}
+
 // Shard returns the shard that holds a user's rows of t, out of shards shards
 // of users. The user is ignored for tables that are not per user.
 func (t *Table) Shard(u ident.UserID, shards int) ident.ShardID {
-	switch t.Kind {
-	case UserTable:
+	switch {
+	case t.PerUser():
 		return keyspace.ShardOf(u, shards)
-	case SharedTable:
+	case t.Kind == StreamTable: // spread over the shards by their numbers
+		return ident.ShardID(1 + int(t.ID)%shards)
+	case t.Kind == SharedTable:
 		return keyspace.SharedShard(shards)
 	}
 	return ident.SystemShard
@@ -160,7 +182,7 @@ func (t *Table) Shard(u ident.UserID, shards int) ident.ShardID {
 
 // Shards returns all shards that hold rows of t.
 func (t *Table) Shards(shards int) []ident.ShardID {
-	if t.Kind != UserTable {
+	if !t.PerUser() {
 		return []ident.ShardID{t.Shard("", shards)}
 	}
 	all := make([]ident.ShardID, shards)
@@ -177,6 +199,8 @@ func (t *Table) Partition(s ident.ShardID) keyspace.Name {
 		return keyspace.User(t.Namespace, t.Name, t.ID, s)
 	case SharedTable:
 		return keyspace.Shared(t.Namespace, t.Name, t.ID)
+	case StreamTable:
+		return keyspace.Stream(t.Namespace, t.Name, t.ID, s)
 	}
 	return keyspace.System(system.Table(t.Name))
 }

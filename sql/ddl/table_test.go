@@ -113,7 +113,7 @@ func TestTable_Validate(t *testing.T) {
 	}{
 		"bad name":         {func(t *ddl.Table) { t.Name = "a b" }, fault.InvalidParameter},
 		"system namespace": {func(t *ddl.Table) { t.Namespace = "system" }, fault.InvalidParameter},
-		"unknown kind":     {func(t *ddl.Table) { t.Kind = "STREAM" }, fault.InvalidParameter},
+		"unknown kind":     {func(t *ddl.Table) { t.Kind = "VIEW" }, fault.InvalidParameter},
 		"system kind":      {func(t *ddl.Table) { t.Kind = ddl.SystemTable }, fault.InvalidParameter},
 		"access of a user": {func(t *ddl.Table) { t.Access = ddl.Public }, fault.InvalidParameter},
 		"no access":        {func(t *ddl.Table) { t.Kind = ddl.SharedTable }, fault.InvalidParameter},

@@ -102,8 +102,14 @@ func (t *Table) validateOptions() error {
 			return t.invalid(fault.InvalidParameter,
 				"has unknown access %q; use public, restricted or private", t.Access)
 		}
+	case StreamTable:
+		return t.validateStream()
 	default:
-		return t.invalid(fault.InvalidParameter, "has kind %q; use USER or SHARED", t.Kind)
+		return t.invalid(fault.InvalidParameter, "has kind %q; use USER, SHARED or STREAM", t.Kind)
+	}
+	if t.TTL != 0 || t.Scope != "" {
+		return t.invalid(fault.InvalidParameter,
+			"is a %s table; TTL and SCOPE are for STREAM tables", t.Kind)
 	}
 	return nil
 }

@@ -254,6 +254,9 @@ func setTableOption(set *ddl.SetOptions, o option) error {
 		set.Codec = &id
 	case optComment:
 		set.Comment = &o.value
+	case optTTL, optTTLSeconds, optScope:
+		return fault.New(fault.Unsupported, "%s of a STREAM table can't change; create another table",
+			strings.ToUpper(o.name))
 	case optType:
 		return fault.New(fault.Unsupported,
 			"the type of a table can't change; create another table and copy the rows")

@@ -19,6 +19,7 @@ const (
 	UseNamespace
 	CreateUserTable
 	CreateSharedTable
+	CreateStreamTable
 	AlterTable
 	TruncateTable
 	DropTable
@@ -79,7 +80,8 @@ const (
 	whoDBA      = "dba"
 	whoReaders  = "who may read the tables"
 	whoWriters  = "who may write the table"
-	whoCreators = "dba; service for USER tables"
+	whoCreators = "dba; service for USER and STREAM tables"
+	whoMakers   = "dba, service"
 	whoSelf     = "dba; own password"
 	whoOwn      = "own; dba all"
 )
@@ -132,7 +134,7 @@ var kinds = [kindEnd]KindInfo{
 	UseNamespace: {Area: areaNamespace, Text: "USE", Who: whoAll, Class: Session,
 		Form: "USE n", Example: "USE chat"},
 
-	CreateUserTable: {Area: areaTable, Text: "CREATE USER TABLE", Who: whoCreators, Class: Schema,
+	CreateUserTable: {Area: areaTable, Text: "CREATE USER TABLE", Who: whoMakers, Class: Schema,
 		Form:    "CREATE [USER]" + tableBody + "[WITH (CODEC = 'row', COMMENT = 's')]",
 		Example: "CREATE USER TABLE chat.messages (id BIGINT AUTO_INCREMENT PRIMARY KEY, content TEXT)"},
 	CreateSharedTable: {Area: areaTable, Text: "CREATE SHARED TABLE", Who: whoDBA, Class: Schema,
@@ -140,8 +142,14 @@ var kinds = [kindEnd]KindInfo{
 			"[WITH (ACCESS = 'public' | 'private' | 'restricted', CODEC = 'row', COMMENT = 's')]",
 		Example: "CREATE SHARED TABLE chat.rooms (id INT PRIMARY KEY, name TEXT) " +
 			"WITH (ACCESS = 'public')"},
+	CreateStreamTable: {Area: areaTable, Text: "CREATE STREAM TABLE", Who: whoMakers,
+		Class: Schema,
+		Form: "CREATE STREAM" + tableBody + "WITH (TTL = '10s' | TTL_SECONDS = n " +
+			"[, SCOPE = 'user' | 'namespace'] [, CODEC = 'row', COMMENT = 's'])",
+		Example: "CREATE STREAM TABLE chat.typing (room INT, who TEXT, PRIMARY KEY (room, who)) " +
+			"WITH (TTL = '10s')"},
 	AlterTable: {Area: areaTable, Text: "ALTER TABLE", Who: whoCreators, Class: Schema,
-		Form: "ALTER [USER | SHARED] TABLE [IF EXISTS] [ns.]t action, ... where an action is " +
+		Form: "ALTER [USER | SHARED | STREAM] TABLE [IF EXISTS] [ns.]t action, ... where an action is " +
 			"ADD [COLUMN] [IF NOT EXISTS] column type [NOT NULL] [DEFAULT literal | function()] " +
 			"[COMMENT 's'] | DROP [COLUMN] [IF EXISTS] column | RENAME [COLUMN] a TO b | " +
 			"MODIFY [COLUMN] column type [NOT NULL] [DEFAULT ...] [COMMENT 's'] (wider types only) | " +
@@ -153,7 +161,7 @@ var kinds = [kindEnd]KindInfo{
 		Form:    "TRUNCATE [TABLE] [ns.]t",
 		Example: "TRUNCATE TABLE chat.messages"},
 	DropTable: {Area: areaTable, Text: "DROP TABLE", Who: whoCreators, Class: Schema,
-		Form:    "DROP [USER | SHARED] TABLE [IF EXISTS] [ns.]t",
+		Form:    "DROP [USER | SHARED | STREAM] TABLE [IF EXISTS] [ns.]t",
 		Example: "DROP TABLE IF EXISTS chat.messages"},
 	ShowTables: {Area: areaTable, Text: "SHOW TABLES", Who: whoAll, Class: Session,
 		Form: "SHOW TABLES [IN ns]", Example: "SHOW TABLES IN chat"},

@@ -213,7 +213,7 @@ func TestParse_Refuses(t *testing.T) {
 		{"CREATE PROCEDURE p() SELECT 1", fault.Unsupported, 1, "CREATE PROCEDURE"},
 		{"CREATE TRIGGER t", fault.Unsupported, 1, "CREATE TRIGGER"},
 		{"CREATE DATABASE d", fault.Unsupported, 8, "CREATE NAMESPACE"},
-		{"CREATE STREAM TABLE s (id INT)", fault.Unsupported, 8, "STREAM TABLE"},
+		{"CREATE STREAM s (id INT)", fault.InvalidSQL, 15, "TABLE"},
 		{"CREATE INDEX i ON t (a)", fault.Unsupported, 1, "CREATE INDEX"},
 		{"CREATE STORAGE s", fault.Unsupported, 1, "CREATE STORAGE"},
 		{"CREATE TABEL t (id INT)", fault.InvalidSQL, 8, "did you mean TABLE?"},

@@ -213,7 +213,7 @@ func (p *parser) object(verb string, own, known []string) error {
 var otherObjects = []string{
 	"AGGREGATE", "DATABASE", "DEFINER", "EVENT", "EXTENSION", "FLOW", "FULLTEXT", "FUNCTION",
 	"INDEX", "LOGFILE", "MATERIALIZED", "POLICY", "PROCEDURE", "ROLE", "SCHEMA", "SEQUENCE",
-	"SERVER", "SPATIAL", "SQL", "STORAGE", "STREAM", "TABLESPACE", "TEMPORARY", "TOPIC",
+	"SERVER", "SPATIAL", "SQL", "STORAGE", "TABLESPACE", "TEMPORARY", "TOPIC",
 	"TRIGGER", "TYPE", "UNIQUE", "VIEW", "ALGORITHM", "ONLINE", "INSTANCE", "PREPARE",
 }
 
@@ -224,20 +224,20 @@ func (p *parser) create() (Kind, Node, error) {
 		return 0, nil, p.unsupported("CREATE OR REPLACE is not supported; drop it first")
 	case p.is("DATABASE"), p.is("SCHEMA"):
 		return 0, nil, p.unsupported("CREATE %s is not supported; use CREATE NAMESPACE", p.word())
-	case p.is("STREAM", "TABLE"), p.is("TEMPORARY", "TABLE"):
-		return 0, nil, p.unsupported("CREATE %s TABLE is not supported; use CREATE USER TABLE or "+
-			"CREATE SHARED TABLE", p.word())
+	case p.is("TEMPORARY", "TABLE"):
+		return 0, nil, p.unsupported("CREATE %s TABLE is not supported; use CREATE STREAM TABLE",
+			p.word())
 	case p.accept("NAMESPACE"):
 		return p.createNamespace()
-	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"):
+	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"), p.is("STREAM", "TABLE"):
 		return p.createTable()
 	case p.accept("USER"):
 		return p.createUser()
-	case p.accept("SHARED"):
+	case p.accept("SHARED"), p.accept("STREAM"):
 		return 0, nil, p.failExpected("TABLE")
 	}
 	return 0, nil, p.object(wordCreate,
-		[]string{"NAMESPACE", "USER", "SHARED", "TABLE"}, otherObjects)
+		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE"}, otherObjects)
 }
 
 func (p *parser) alter() (Kind, Node, error) {
@@ -245,9 +245,7 @@ func (p *parser) alter() (Kind, Node, error) {
 	switch {
 	case p.accept("NAMESPACE"):
 		return p.alterNamespace()
-	case p.is("STREAM", "TABLE"):
-		return 0, nil, p.unsupported("ALTER STREAM TABLE is not supported")
-	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"):
+	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"), p.is("STREAM", "TABLE"):
 		return p.alterTable()
 	case p.accept("USER"):
 		return p.alterUser()
@@ -260,19 +258,19 @@ func (p *parser) drop() (Kind, Node, error) {
 	switch {
 	case p.is("DATABASE"), p.is("SCHEMA"):
 		return 0, nil, p.unsupported("DROP %s is not supported; use DROP NAMESPACE", p.word())
-	case p.is("STREAM", "TABLE"), p.is("TEMPORARY", "TABLE"):
+	case p.is("TEMPORARY", "TABLE"):
 		return 0, nil, p.unsupported("DROP %s TABLE is not supported", p.word())
 	case p.accept("NAMESPACE"):
 		return p.dropNamespace()
-	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"):
+	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"), p.is("STREAM", "TABLE"):
 		return p.dropTable()
 	case p.accept("USER"):
 		return p.dropUser()
-	case p.accept("SHARED"):
+	case p.accept("SHARED"), p.accept("STREAM"):
 		return 0, nil, p.failExpected("TABLE")
 	}
 	return 0, nil, p.object(wordDrop,
-		[]string{"NAMESPACE", "USER", "SHARED", "TABLE"}, otherObjects)
+		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE"}, otherObjects)
 }
 
 // otherShows are the SHOW statements that are refused by name.

@@ -9,7 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
 )
 
-// createTable reads [USER | SHARED] TABLE ... of CREATE.
+// createTable reads [USER | SHARED | STREAM] TABLE ... of CREATE.
 func (p *parser) createTable() (Kind, Node, error) {
 	b := tableBuilder{parser: p, whole: true, n: &ast.CreateTable{Codec: serde.Row}}
 	b.n.Kind = p.tableKind()
@@ -36,19 +36,24 @@ func (p *parser) createTable() (Kind, Node, error) {
 	if err := b.finish(at); err != nil {
 		return 0, nil, err
 	}
-	if b.n.Kind == ddl.SharedTable {
+	switch b.n.Kind {
+	case ddl.SharedTable:
 		return CreateSharedTable, b.n, nil
+	case ddl.StreamTable:
+		return CreateStreamTable, b.n, nil
 	}
 	return CreateUserTable, b.n, nil
 }
 
-// tableKind consumes USER or SHARED; "" when neither stands there.
+// tableKind consumes USER, SHARED or STREAM; "" when none stands there.
 func (p *parser) tableKind() ddl.TableKind {
 	switch {
 	case p.accept("USER"):
 		return ddl.UserTable
 	case p.accept("SHARED"):
 		return ddl.SharedTable
+	case p.accept("STREAM"):
+		return ddl.StreamTable
 	}
 	return ""
 }
@@ -192,6 +197,9 @@ func (b *tableBuilder) finish(at int) error {
 	if n.Kind == ddl.SharedTable && n.Access == "" {
 		n.Access = ddl.Private
 	}
+	if n.Kind == ddl.StreamTable && n.Scope == "" {
+		n.Scope = ddl.UserScope
+	}
 	t := n.Table()
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -223,7 +231,7 @@ func (b *tableBuilder) finish(at int) error {
 	return b.at(at, t.Validate())
 }
 
-// dropTable reads [USER | SHARED] TABLE ... of DROP.
+// dropTable reads [USER | SHARED | STREAM] TABLE ... of DROP.
 func (p *parser) dropTable() (Kind, Node, error) {
 	n := &ast.DropTable{Kind: p.tableKind()}
 	p.accept("TABLE")

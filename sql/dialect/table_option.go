@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -14,6 +15,10 @@ const (
 	optCodec   = "codec"
 	optType    = "type"
 	optComment = "comment"
+	optTTL     = "ttl"
+	optScope   = "scope"
+
+	optTTLSeconds = "ttl_seconds" // TTL as a number of seconds
 )
 
 // optionAliases are other names of table options.
@@ -21,9 +26,8 @@ var optionAliases = map[string]string{"access_level": optAccess}
 
 // laterOptions are table options that are known and not offered.
 var laterOptions = map[string]bool{
-	"storage": true, "storage_id": true, "flush": true, "flush_policy": true, "ttl": true,
-	"ttl_seconds": true, "scope": true, "deleted_retention": true,
-	"deleted_retention_hours": true, "use_user_storage": true,
+	"storage": true, "storage_id": true, "flush": true, "flush_policy": true,
+	"deleted_retention": true, "deleted_retention_hours": true, "use_user_storage": true,
 }
 
 // tableOptions consumes what stands behind the columns: WITH (k = v, ...) and
@@ -42,8 +46,8 @@ func (b *tableBuilder) tableOptions() error {
 			return err
 		}
 		for _, o := range given {
-			if long, ok := optionAliases[o.name]; ok {
-				o.name = long
+			if o, err = o.canonical(); err != nil {
+				return b.at(o.at, err)
 			}
 			if err := b.addOption(&all, o); err != nil {
 				return err
@@ -59,6 +63,21 @@ func (b *tableBuilder) tableOptions() error {
 	return nil
 }
 
+// canonical returns an option under the name that says the same.
+func (o option) canonical() (option, error) {
+	if long, ok := optionAliases[o.name]; ok {
+		o.name = long
+	}
+	if o.name != optTTLSeconds {
+		return o, nil
+	}
+	if _, err := strconv.ParseUint(o.value, 10, 32); err != nil {
+		return o, fault.New(fault.InvalidParameter, "TTL_SECONDS is a number of seconds")
+	}
+	o.name, o.value = optTTL, o.value+"s"
+	return o, nil
+}
+
 // bareOption consumes one option outside of WITH.
 func (b *tableBuilder) bareOption() ([]option, error) {
 	o := option{at: b.i}
@@ -68,7 +87,7 @@ func (b *tableBuilder) bareOption() ([]option, error) {
 	}
 	o.name = strings.ToLower(name)
 	switch o.name {
-	case optAccess, "access_level", optCodec, optType, optComment:
+	case optAccess, "access_level", optCodec, optType, optComment, optTTL, optTTLSeconds, optScope:
 	default: // its value may have any form
 		return nil, b.at(o.at, unknownOption(o.name))
 	}
@@ -83,7 +102,7 @@ func unknownOption(name string) error {
 			"table option %s is not supported; leave it out", strings.ToUpper(name))
 	}
 	return fault.New(fault.InvalidParameter,
-		"unknown table option %s; the options are ACCESS, CODEC, TYPE and COMMENT",
+		"unknown table option %s; the options are ACCESS, CODEC, COMMENT, SCOPE, TTL and TYPE",
 		strings.ToUpper(clip(name)))
 }
 
@@ -102,6 +121,16 @@ func (b *tableBuilder) tableOption(o option) error {
 		return b.tableType(o.value)
 	case optComment:
 		b.n.Comment = o.value
+	case optTTL:
+		ttl, err := ddl.ParseTTL(strings.ToLower(o.value))
+		b.n.TTL = ttl
+		return err
+	case optScope:
+		b.n.Scope = ddl.Scope(strings.ToLower(o.value))
+		if b.n.Scope != ddl.UserScope && b.n.Scope != ddl.NamespaceScope {
+			return fault.New(fault.InvalidParameter,
+				"unknown scope %q; use user or namespace", clip(o.value))
+		}
 	default:
 		return unknownOption(o.name)
 	}
@@ -128,11 +157,10 @@ func accessOf(v string) (ddl.Access, error) {
 func (b *tableBuilder) tableType(v string) error {
 	kind := ddl.TableKind(strings.ToUpper(v))
 	switch kind {
-	case ddl.UserTable, ddl.SharedTable:
-	case "STREAM":
-		return fault.New(fault.Unsupported, "STREAM tables are not supported; use USER or SHARED")
+	case ddl.UserTable, ddl.SharedTable, ddl.StreamTable:
 	default:
-		return fault.New(fault.InvalidParameter, "unknown table type %q; use USER or SHARED", clip(v))
+		return fault.New(fault.InvalidParameter, "unknown table type %q; use USER, SHARED or STREAM",
+			clip(v))
 	}
 	if b.n.Kind != "" && b.n.Kind != kind {
 		return fault.New(fault.InvalidParameter,

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
@@ -188,18 +189,26 @@ func TestParse_RefusesTables(t *testing.T) {
 		{"AS SELECT 1", fault.Unsupported, 1, "list the columns"},
 		{"LIKE u", fault.Unsupported, 1, "list the columns"},
 		{"(a INT PRIMARY KEY) ENGINE = InnoDB", fault.InvalidParameter, 21,
-			"ACCESS, CODEC, TYPE and COMMENT"},
+			"ACCESS, CODEC, COMMENT, SCOPE, TTL and TYPE"},
 		{"(a INT PRIMARY KEY) FLUSH ROWS 5 INTERVAL '1s'", fault.Unsupported, 21, "FLUSH"},
 		{"(a INT PRIMARY KEY) STORAGE 'local'", fault.Unsupported, 21, "STORAGE"},
-		{"(a INT PRIMARY KEY) WITH (TTL_SECONDS = 5)", fault.Unsupported, 27, "TTL_SECONDS"},
+		{"(a INT PRIMARY KEY) WITH (TTL_SECONDS = 5)", fault.InvalidParameter, 0, "STREAM"},
+		{"(a INT PRIMARY KEY) WITH (TTL_SECONDS = '5s')", fault.InvalidParameter, 27, "TTL_SECONDS"},
+		{"(a INT PRIMARY KEY) WITH (TTL = 5, TTL_SECONDS = 5)", fault.InvalidParameter, 27, "'10s'"},
+		{"(a INT PRIMARY KEY) WITH (TTL = '5s', TTL_SECONDS = 5)", fault.InvalidParameter, 39, "twice"},
+		{"(a INT PRIMARY KEY) WITH (SCOPE = 'shard')", fault.InvalidParameter, 27, "namespace"},
+		{"(a INT PRIMARY KEY) WITH (TYPE = 'STREAM', TTL = '999ms')", fault.InvalidParameter, 44,
+			"1 second"},
+		{"(a INT PRIMARY KEY) WITH (TYPE = 'STREAM', TTL = '5s', ACCESS = 'public')",
+			fault.InvalidParameter, 0, "SCOPE"},
 		{"(a INT PRIMARY KEY) WITH (USE_USER_STORAGE = true)", fault.Unsupported, 27, "USE_USER_"},
 		{"(a INT PRIMARY KEY) WITH (CODEC = 'x')", fault.InvalidParameter, 27, "msgpack"},
 		{"(a INT PRIMARY KEY) WITH (ACCESS = 'x')", fault.InvalidParameter, 27, "restricted"},
 		{"(a INT PRIMARY KEY) WITH (ACCESS = 'public')", fault.InvalidParameter, 0, "SHARED"},
 		{"(a INT PRIMARY KEY) WITH (ACCESS = 'x', ACCESS_LEVEL = 'y')", fault.InvalidParameter, 0, ""},
 		{"(a INT PRIMARY KEY) CODEC 'row' WITH (CODEC = 'row')", fault.InvalidParameter, 39, "twice"},
-		{"(a INT PRIMARY KEY) WITH (TYPE = 'STREAM')", fault.Unsupported, 27, "STREAM"},
-		{"(a INT PRIMARY KEY) WITH (TYPE = 'x')", fault.InvalidParameter, 27, "USER or SHARED"},
+		{"(a INT PRIMARY KEY) WITH (TYPE = 'STREAM')", fault.InvalidParameter, 0, "needs a TTL"},
+		{"(a INT PRIMARY KEY) WITH (TYPE = 'x')", fault.InvalidParameter, 27, "USER, SHARED or STREAM"},
 		{"(a INT PRIMARY KEY) COMMENT 'x',", fault.InvalidSQL, 32, "option"},
 	} {
 		t.Run(c.columns, func(t *testing.T) {
@@ -215,6 +224,28 @@ func TestParse_RefusesTables(t *testing.T) {
 					e.Code, e.Position-len(head), e.Message, c.code, c.pos, c.says)
 			}
 		})
+	}
+}
+
+func TestParse_StreamTables(t *testing.T) {
+	for text, want := range map[string]ast.CreateTable{
+		"CREATE STREAM TABLE t (a INT PRIMARY KEY) WITH (TTL = '10s')": {
+			TTL: 10 * time.Second, Scope: ddl.UserScope},
+		"CREATE TABLE t (a INT PRIMARY KEY) TYPE 'stream' TTL_SECONDS = 90 SCOPE 'Namespace'": {
+			TTL: 90 * time.Second, Scope: ddl.NamespaceScope},
+		"CREATE STREAM TABLE t (a INT PRIMARY KEY) WITH (SCOPE = 'user', TTL = '3650D')": {
+			TTL: ddl.MaxTTL, Scope: ddl.UserScope},
+	} {
+		st := mustParse(t, text)
+		n := mustTable(t, text)
+		if st.Kind != dialect.CreateStreamTable || n.Kind != ddl.StreamTable ||
+			n.TTL != want.TTL || n.Scope != want.Scope || n.Table().TTL != n.TTL {
+			t.Errorf("%s is %v %+v", text, st.Kind, n)
+		}
+		again := mustTable(t, ddl.ShowCreate(n.Table()))
+		if again.TTL != n.TTL || again.Scope != n.Scope || again.Kind != n.Kind {
+			t.Errorf("%s is shown as %s", text, ddl.ShowCreate(n.Table()))
+		}
 	}
 }
 

@@ -17,13 +17,16 @@ import (
 
 // Env is what one execution of a statement sees. It is used for one execution.
 type Env struct {
-	Catalog   *catalog.Snapshot
-	DB        *store.DB   // for partition handles; data is read through View only
-	View      *store.View // the caller keeps it until the Result is closed
-	Rights    Rights
-	System    SystemRows
-	Gen       *clock.Generator
-	Now       time.Time // fixed for the statement
+	Catalog *catalog.Snapshot
+	DB      *store.DB   // for partition handles; data is read through View only
+	View    *store.View // the caller keeps it until the Result is closed
+	Rights  Rights
+	System  SystemRows
+	Gen     *clock.Generator
+	Now     time.Time // fixed for the statement
+	// ReadAt is the time at which rows of streams must not have expired to be
+	// seen, that of View; zero for Now.
+	ReadAt    time.Time
 	Caller    ident.UserID
 	Role      ident.Role
 	User      ident.UserID // acting user, "" when there is none

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/sql/writeset"
 	"github.com/kalamdb/kalamdb-go/store/row"
 	"github.com/kalamdb/kalamdb-go/store/table"
@@ -23,7 +24,21 @@ func (t *target) recordAt(pk []byte) (rec row.Record, found bool, err error) {
 			return pendingRecord(w), present(w), nil
 		}
 	}
-	return t.store.Get(env.View, t.owner, pk)
+	rec, found, err = t.store.Get(env.View, t.owner, pk)
+	return rec, found && rec.Seq >= t.expired, err
+}
+
+// unexpired are the stored rows of a stream table. Those that have expired are
+// given as deleted, so that whoever walks over many of them can be stopped.
+type unexpired struct {
+	*table.Rows
+	expired clock.Seq
+}
+
+func (u *unexpired) Record() row.Record {
+	rec := u.Rows.Record()
+	rec.Deleted = rec.Deleted || rec.Seq < u.expired
+	return rec
 }
 
 func present(w *writeset.Write) bool { return w.Op == row.Insert || w.Op == row.Update }
@@ -46,7 +61,11 @@ type records interface {
 // records returns the rows of a span as the statement sees them.
 func (t *target) records(s span, reverse bool) records {
 	env := t.run.env
-	rows := t.store.Scan(env.View, t.owner, table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse})
+	stored := t.store.Scan(env.View, t.owner, table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse})
+	rows := records(stored)
+	if t.expired > 0 {
+		rows = &unexpired{stored, t.expired}
+	}
 	if env.Pending == nil {
 		return rows
 	}
@@ -63,7 +82,7 @@ func (t *target) records(s span, reverse bool) records {
 // overlaid merges the stored rows of a span with pending writes of it, both in
 // the order of the walk. A pending write hides the stored row of its key.
 type overlaid struct {
-	rows    *table.Rows
+	rows    records
 	ahead   bool // rows stands on a row that was not given yet
 	ended   bool // rows has no more
 	pending []*writeset.Write

@@ -31,9 +31,9 @@ func (run *execution) resolve(n ast.TableName, write bool) (*source, error) {
 	}
 	t := &target{run: run, def: def}
 	switch {
-	case def.Kind != ddl.UserTable && named:
+	case !def.PerUser() && named:
 		return nil, fault.New(fault.InvalidSQL, "table %s is not per user; write %[1]s", def.FullName())
-	case def.Kind != ddl.UserTable:
+	case !def.PerUser():
 	case named:
 		t.owner = owner
 	default:
@@ -88,8 +88,12 @@ func (s *source) publish() {
 	}
 }
 
-// reveal makes deleted rows visible.
+// reveal makes deleted rows visible, but those of streams: they are kept for
+// no time that is told.
 func (s *source) reveal() {
+	if s.target.def.Kind == ddl.StreamTable {
+		return
+	}
 	t := *s.target
 	t.deleted = true
 	s.target, s.db = &t, s.db+deletedMark

@@ -23,6 +23,7 @@ type target struct {
 	owner   ident.UserID // "" unless the table is per user
 	deleted bool
 	store   table.Table
+	expired clock.Seq       // rows with a lower seq have expired
 	given   [][]value.Value // the rows, when the statement holds them in memory
 }
 
@@ -44,6 +45,11 @@ func (t *target) open() error {
 			"table %s was dropped or truncated while the statement ran; run it again", t.def.FullName())
 	}
 	t.store = table.Table{Part: p}
+	now := t.run.env.ReadAt
+	if now.IsZero() {
+		now = t.run.env.Now
+	}
+	t.expired = clock.ExpiredBelow(now, t.def.TTL)
 	return nil
 }
 

@@ -9,6 +9,8 @@
 package ast
 
 import (
+	"time"
+
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
@@ -55,7 +57,7 @@ type TableRef struct {
 // Target returns the names in r, for whoever asks what a statement is about.
 func (r TableRef) Target() (ident.NamespaceID, ident.TableName) { return r.Namespace, r.Name }
 
-// CreateTable is CREATE [USER | SHARED] TABLE. Columns have ids from 1 in
+// CreateTable is CREATE [USER | SHARED | STREAM] TABLE. Columns have ids from 1 in
 // their order; key columns are NOT NULL. PrimaryKey holds positions in Columns
 // in the order of the key.
 type CreateTable struct {
@@ -66,7 +68,9 @@ type CreateTable struct {
 	Columns     []ddl.Column
 	PrimaryKey  []int
 	Checks      []ddl.Check
-	Access      ddl.Access // of shared tables; "" for others
+	Access      ddl.Access    // of shared tables; "" for others
+	TTL         time.Duration // of stream tables; 0 for others
+	Scope       ddl.Scope     // of stream tables; "" for others
 	Codec       serde.ID
 	Comment     string
 }
@@ -83,6 +87,8 @@ func (c *CreateTable) Table() *ddl.Table {
 		PrimaryKey: append([]int(nil), c.PrimaryKey...),
 		Checks:     append([]ddl.Check(nil), c.Checks...),
 		Access:     c.Access,
+		TTL:        c.TTL,
+		Scope:      c.Scope,
 		Codec:      c.Codec,
 		Comment:    c.Comment,
 	}
@@ -91,7 +97,7 @@ func (c *CreateTable) Table() *ddl.Table {
 // Target returns the names of the table.
 func (c *CreateTable) Target() (ident.NamespaceID, ident.TableName) { return c.Namespace, c.Name }
 
-// DropTable is DROP [USER | SHARED] TABLE [IF EXISTS] t.
+// DropTable is DROP [USER | SHARED | STREAM] TABLE [IF EXISTS] t.
 type DropTable struct {
 	Namespace ident.NamespaceID // "" for the session's
 	Name      ident.TableName
@@ -102,8 +108,8 @@ type DropTable struct {
 // Target returns the names of the table.
 func (d *DropTable) Target() (ident.NamespaceID, ident.TableName) { return d.Namespace, d.Name }
 
-// AlterTable is ALTER [USER | SHARED] TABLE [IF EXISTS] t action, ... Kind is
-// "" for any. There is at least one action.
+// AlterTable is ALTER [USER | SHARED | STREAM] TABLE [IF EXISTS] t action, ...
+// Kind is "" for any. There is at least one action.
 type AlterTable struct {
 	TableRef
 	Kind     ddl.TableKind

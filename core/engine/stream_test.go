@@ -1,0 +1,259 @@
+package engine_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/live"
+)
+
+// streams is an engine with a clock of the test's own and two streams: typing
+// of each user, and alarms of the namespace. Rows last ten seconds.
+type streams struct {
+	*bench
+	now time.Time
+}
+
+func newStreams(t *testing.T, dir string, storage engine.Storage) *streams {
+	s := &streams{now: time.Now().Truncate(time.Millisecond)}
+	s.bench = open(t, dir, engine.Options{Storage: storage, Now: func() time.Time { return s.now }})
+	s.run(root, "CREATE NAMESPACE chat")
+	s.run(service, "CREATE STREAM TABLE chat.typing (room INT PRIMARY KEY, who TEXT) "+
+		"WITH (TTL = '10s')")
+	s.run(root, "CREATE STREAM TABLE chat.alarms (id INT PRIMARY KEY, what TEXT) "+
+		"WITH (TTL_SECONDS = 10, SCOPE = 'namespace')")
+	return s
+}
+
+func (s *streams) evict() {
+	s.t.Helper()
+	if err := s.db.EvictExpired(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// stored is the number of rows that the partitions of a stream hold.
+func (s *streams) stored(want int, name string) {
+	s.t.Helper()
+	s.want(root, fmt.Sprint(want), "SELECT `rows` FROM system.streams WHERE name = '"+name+"'")
+}
+
+func TestStream_RowsExpireForReaders(t *testing.T) {
+	s := newStreams(t, "", engine.Memory)
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'a')")
+	s.now = s.now.Add(9 * time.Second)
+	s.run(alice, "INSERT INTO chat.typing VALUES (2, 'b')")
+	s.now = s.now.Add(999 * time.Millisecond)
+	s.want(alice, "1\n2", "SELECT room FROM chat.typing")
+	s.fails(alice, fault.DuplicateKey, "INSERT INTO chat.typing VALUES (1, 'c')")
+	s.now = s.now.Add(time.Millisecond)
+	for sql, want := range map[string]string{
+		"SELECT room FROM chat.typing":                                     "2",
+		"SELECT room FROM chat.typing ORDER BY room DESC":                  "2",
+		"SELECT who FROM chat.typing WHERE room = 1":                       "",
+		"SELECT COUNT(*) FROM chat.typing":                                 "1",
+		"SELECT room FROM chat.typing WHERE _deleted = TRUE":               "",
+		"SELECT a.room FROM chat.typing a JOIN chat.typing b USING (room)": "2",
+		"SELECT room FROM chat.typing WHERE who IN ('a', 'b') OR room = 1": "2",
+		"UPDATE chat.typing SET who = 'x' WHERE room = 1":                  "",
+		"DELETE FROM chat.typing WHERE room = 1 RETURNING room":            "",
+		"SELECT room FROM chat.typing WHERE room BETWEEN 0 AND 1 AND TRUE": "",
+		"SELECT room, _seq > 0 FROM chat.typing WHERE room < 5 FOR UPDATE": "2 1",
+	} {
+		if strings.HasSuffix(sql, "UPDATE") {
+			continue // has no meaning outside of a transaction
+		}
+		s.want(alice, want, sql)
+	}
+	s.stored(2, "typing")
+}
+
+func TestStream_AKeyIsFreeWhenItsRowHasExpired(t *testing.T) {
+	s := newStreams(t, "", engine.Memory)
+	for i, sql := range []string{
+		"INSERT INTO chat.typing VALUES (1, 'a')",
+		"INSERT INTO chat.typing VALUES (1, 'b')",
+		"REPLACE INTO chat.typing VALUES (1, 'c')",
+		"INSERT INTO chat.typing VALUES (1, 'd') ON CONFLICT DO NOTHING",
+		"INSERT INTO chat.typing VALUES (1, 'e') ON DUPLICATE KEY UPDATE who = 'never'",
+	} {
+		s.run(alice, sql)
+		s.want(alice, string(rune('a'+i)), "SELECT who FROM chat.typing")
+		s.stored(1, "typing")
+		s.now = s.now.Add(10 * time.Second)
+		s.want(alice, "", "SELECT who FROM chat.typing")
+	}
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'f')")
+	s.evict()
+	s.stored(1, "typing")
+	s.want(alice, "f", "SELECT who FROM chat.typing")
+}
+
+func TestStream_AnUpdateRenewsARow(t *testing.T) {
+	s := newStreams(t, "", engine.Memory)
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'a'), (2, 'b')")
+	s.now = s.now.Add(6 * time.Second)
+	s.run(alice, "UPDATE chat.typing SET who = 'A' WHERE room = 1")
+	s.now = s.now.Add(6 * time.Second)
+	s.evict()
+	s.want(alice, "1 A", "SELECT * FROM chat.typing")
+	s.stored(1, "typing")
+}
+
+func TestStream_Evict(t *testing.T) {
+	s := newStreams(t, "", engine.Memory)
+	for i := range 1500 { // more than one chunk removes
+		s.run(alice, fmt.Sprintf("INSERT INTO chat.typing VALUES (%d, 'a')", i))
+	}
+	s.run(bob, "INSERT INTO chat.typing VALUES (1, 'b')")
+	s.run(bob, "DELETE FROM chat.typing")
+	s.run(service, "INSERT INTO chat.alarms VALUES (1, 'fire'), (2, 'flood')")
+	s.evict()
+	s.stored(1500, "typing")
+	s.now = s.now.Add(9 * time.Second)
+	s.run(bob, "INSERT INTO chat.typing VALUES (7, 'new')")
+	s.now = s.now.Add(time.Second)
+	s.stored(1501, "typing")
+	s.evict()
+	s.stored(1, "typing")
+	s.stored(0, "alarms")
+	s.want(bob, "7", "SELECT room FROM chat.typing")
+	s.want(alice, "0", "SELECT COUNT(*) FROM chat.typing")
+	if err := s.db.TrimHistory(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.stored(1, "typing")
+}
+
+func TestStream_Restart(t *testing.T) {
+	s := newStreams(t, t.TempDir(), engine.Pebble)
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'a')")
+	s.now = s.now.Add(6 * time.Second)
+	s.run(alice, "INSERT INTO chat.typing VALUES (2, 'b')")
+	s.close()
+	s.open()
+	s.want(alice, "1\n2", "SELECT room FROM chat.typing")
+	s.now = s.now.Add(4 * time.Second)
+	s.want(alice, "2", "SELECT room FROM chat.typing")
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'again')") // the shard knows the TTL
+	s.run(root, "ALTER TABLE chat.typing ADD COLUMN device TEXT DEFAULT 'web'")
+	s.want(alice, "1 again web\n2 b web", "SELECT * FROM chat.typing")
+	s.run(root, "TRUNCATE TABLE chat.typing")
+	s.want(alice, "", "SELECT room FROM chat.typing")
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'a', 'b')")
+	s.now = s.now.Add(10 * time.Second)
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'a', 'b')")
+	s.run(service, "DROP STREAM TABLE chat.typing")
+	s.fails(alice, fault.TableNotFound, "SELECT * FROM chat.typing")
+}
+
+func TestStream_Transactions(t *testing.T) {
+	s := newStreams(t, "", engine.Memory)
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'a'), (2, 'b')")
+	s.now = s.now.Add(5 * time.Second)
+	c := s.client(alice)
+	c.ok("", "BEGIN")
+	c.ok("", "INSERT INTO chat.typing VALUES (3, 'c'); DELETE FROM chat.typing WHERE room = 2")
+	s.now = s.now.Add(6 * time.Second)
+	c.ok("1,3", "SELECT room FROM chat.typing") // the transaction reads as of its start
+	s.want(alice, "", "SELECT room FROM chat.typing")
+	c.refused(fault.TransactionConflict, "COMMIT") // row 2 is gone by now
+	c.ok("", "BEGIN; INSERT INTO chat.typing VALUES (1, 'again'); COMMIT")
+	s.want(alice, "1 again", "SELECT * FROM chat.typing")
+}
+
+func TestStream_Rights(t *testing.T) {
+	s := newStreams(t, "", engine.Memory)
+	const create = "CREATE STREAM TABLE chat.x (id INT PRIMARY KEY) WITH (TTL = '1m')"
+	s.fails(alice, fault.PermissionDenied, create)
+	s.run(service, create)
+	s.fails(alice, fault.PermissionDenied, "DROP STREAM TABLE chat.x")
+	s.fails(service, fault.TableNotFound, "DROP USER TABLE chat.x")
+	s.run(service, "ALTER STREAM TABLE chat.x SET (COMMENT = 'x'); DROP STREAM TABLE chat.x")
+
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'alice')")
+	s.want(bob, "", "SELECT * FROM chat.typing")
+	s.fails(bob, fault.PermissionDenied, "SELECT * FROM chat.alice.typing")
+	s.want(service, "1 alice", "SELECT * FROM chat.alice.typing")
+
+	s.fails(alice, fault.PermissionDenied, "INSERT INTO chat.alarms VALUES (1, 'x')")
+	s.fails(alice, fault.InvalidSQL, "SELECT * FROM chat.alice.alarms")
+	s.run(service, "INSERT INTO chat.alarms VALUES (1, 'fire')")
+	s.run(root, "INSERT INTO chat.alarms VALUES (2, 'flood')")
+	s.want(alice, "1 fire\n2 flood", "SELECT * FROM chat.alarms")
+	s.want(bob, "alarms namespace 10s NULL\ntyping user 10s NULL",
+		"SELECT name, scope, ttl, COALESCE(`rows`, 'NULL') FROM system.streams")
+}
+
+func TestStream_Live(t *testing.T) {
+	s := newStreams(t, "", engine.Memory)
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'a')")
+	s.run(service, "INSERT INTO chat.alarms VALUES (1, 'fire')")
+	s.now = s.now.Add(6 * time.Second)
+	s.run(alice, "INSERT INTO chat.typing VALUES (2, 'b')")
+	s.run(service, "INSERT INTO chat.alarms VALUES (2, 'flood')")
+	s.now = s.now.Add(4 * time.Second)
+	mine := s.follow(alice, "SELECT * FROM chat.typing", nil)
+	all := s.follow(bob, "SELECT * FROM chat.alarms", nil)
+	mine("snapshot 2 b")
+	all("snapshot 2 flood")
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'again')") // its row has expired: an insert
+	s.run(service, "UPDATE chat.alarms SET what = 'over' WHERE id = 2")
+	mine("insert 1 again")
+	all("update 2 over")
+	s.now = s.now.Add(6 * time.Second) // 2 b expires, which is not told
+	from := clock.Seq(0)
+	s.follow(alice, "SELECT * FROM chat.typing", &from)("insert 1 again")
+	s.evict()
+	s.run(alice, "DELETE FROM chat.typing")
+	mine("delete 1 again")
+}
+
+// follow subscribes, and returns a function that awaits the next message with
+// rows and compares it.
+func (s *streams) follow(id engine.Identity, sql string, from *clock.Seq) func(want string) {
+	s.t.Helper()
+	woken := make(chan struct{}, 1)
+	sub, err := s.db.Subscribe(s.t.Context(), id, engine.Subscription{
+		SQL: sql, Options: live.SubscribeOptions{From: from},
+		Notify: func() {
+			select {
+			case woken <- struct{}{}:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { sub.Close(live.Unsubscribed) })
+	return func(want string) {
+		s.t.Helper()
+		late := time.After(10 * time.Second)
+		for {
+			msgs, more, err := sub.Poll(s.t.Context(), 100)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			if got := describe(msgs); len(got) > 0 {
+				if strings.Join(got, " ") != want {
+					s.t.Errorf("%s hears %q, want %q", id.Caller, got, want)
+				}
+				return
+			}
+			if more {
+				continue
+			}
+			select {
+			case <-woken:
+			case <-late:
+				s.t.Fatalf("%s does not hear %q", id.Caller, want)
+			}
+		}
+	}
+}
