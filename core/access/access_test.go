@@ -99,7 +99,7 @@ func TestMayRun(t *testing.T) {
 		dialect.CreateNamespace: dba, dialect.AlterNamespace: dba, dialect.DropNamespace: dba,
 		dialect.CreateUserTable: creators, dialect.CreateSharedTable: dba,
 		dialect.CreateStreamTable: creators,
-		dialect.CreateUser: dba, dialect.DropUser: dba, dialect.ShowUsers: dba,
+		dialect.CreateUser:        dba, dialect.DropUser: dba, dialect.ShowUsers: dba,
 		dialect.ShowSettings: dba, dialect.DropTable: dba,
 		dialect.AlterTable: dba, dialect.TruncateTable: dba,
 	}

@@ -18,9 +18,8 @@ import (
 // Pace of history trimming: how often it looks, and how much one command
 // removes, so that writes wait for a chunk at most.
 const (
-	trimEvery  = time.Minute
-	evictEvery = 5 * time.Second
-	trimChunk  = 1000
+	trimEvery = time.Minute
+	trimChunk = 1000
 )
 
 // trimLoop removes history and audit entries that are older than their
@@ -72,7 +71,7 @@ func (e *Engine) TrimHistory(ctx context.Context) error {
 
 // evictLoop removes what has expired in stream tables, until ctx ends.
 func (e *Engine) evictLoop(ctx context.Context) {
-	tick := time.NewTicker(evictEvery)
+	tick := time.NewTicker(e.opts.EvictInterval)
 	defer tick.Stop()
 	for {
 		select {

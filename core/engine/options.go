@@ -44,6 +44,10 @@ type Options struct {
 	// HistoryRetention is how long changes can be replayed; 0 means 24 hours.
 	HistoryRetention time.Duration
 
+	// EvictInterval is how often expired rows of streams are removed, which
+	// nobody sees in between; 0 means 5 seconds.
+	EvictInterval time.Duration
+
 	// AuditRetention is how long system.audit_log is kept; 0 means 90 days.
 	AuditRetention time.Duration
 
@@ -65,6 +69,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.HistoryRetention == 0 {
 		o.HistoryRetention = 24 * time.Hour
+	}
+	if o.EvictInterval == 0 {
+		o.EvictInterval = 5 * time.Second
 	}
 	if o.AuditRetention == 0 {
 		o.AuditRetention = 90 * 24 * time.Hour
