@@ -62,7 +62,7 @@ func (x *execution) groupRows(ctx context.Context, s table.Span, empty bool) (bo
 		g.last = g.add(nil)
 	}
 	vals := make([]value.Value, len(x.def.Columns))
-	err := x.rows.each(ctx, s, empty, func(rec row.Record) error {
+	err := x.rows.each(ctx, s, empty, func(rec *row.Record) error {
 		if err := x.decodeWanted(rec, vals); err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ type rows struct {
 	one   bool        // vals holds a row that was not given out yet
 	left  int64       // rows to give out, or unlimited
 	steps int
+	rec   row.Record    // where the scan is
 	vals  []value.Value // of all columns
 	out   []value.Value // of the result's
 }
@@ -109,8 +110,8 @@ func (r *rows) get(pk []byte) (handled bool, err error) {
 	if err != nil || !found {
 		return true, err
 	}
-	r.one = true
-	return true, r.decode(rec)
+	r.one, r.rec = true, rec
+	return true, r.decode()
 }
 
 // record reads the live row of a key.
@@ -122,24 +123,24 @@ func (x *execution) record(pk []byte) (rec row.Record, found bool, err error) {
 	return rec, found && !rec.Deleted, err
 }
 
-// decode reads a record into the values of all columns.
-func (r *rows) decode(rec row.Record) error {
+// decode reads the record into the values of the columns that are needed.
+func (r *rows) decode() error {
 	n := len(r.x.def.Columns)
-	if err := r.x.decodeWanted(rec, r.vals[:n]); err != nil {
+	if err := r.x.decodeWanted(&r.rec, r.vals[:n]); err != nil {
 		return err
 	}
-	r.vals[n] = value.NewBigInt(int64(rec.Seq))
-	r.vals[n+1] = value.NewTimestamp(rec.Seq.Time())
-	r.vals[n+2] = value.NewBool(rec.Deleted)
+	r.vals[n] = value.NewBigInt(int64(r.rec.Seq))
+	r.vals[n+1] = value.NewTimestamp(r.rec.Seq.Time())
+	r.vals[n+2] = value.NewBool(r.rec.Deleted)
 	return nil
 }
 
 // decodeWanted reads the columns that the plan needs.
-func (x *execution) decodeWanted(rec row.Record, dst []value.Value) error {
+func (x *execution) decodeWanted(rec *row.Record, dst []value.Value) error {
 	if rec.Schema == x.schema.Version && len(x.wanted) < len(dst) {
 		return x.schema.DecodeColumns(rec, x.wanted, dst)
 	}
-	return x.decode(rec, dst)
+	return x.decode(*rec, dst)
 }
 
 func (x *execution) decode(rec row.Record, dst []value.Value) error {
@@ -180,29 +181,29 @@ func (r *rows) advance(ctx context.Context) (bool, error) {
 	if r.left == 0 || r.scan == nil {
 		return false, nil
 	}
-	rec, ok, err := r.step(ctx)
+	ok, err := r.step(ctx)
 	if err != nil || !ok {
 		return false, err
 	}
 	if r.left > 0 {
 		r.left--
 	}
-	return true, r.decode(rec)
+	return true, r.decode()
 }
 
 // step walks to the next live row of the scan.
-func (r *rows) step(ctx context.Context) (rec row.Record, ok bool, err error) {
+func (r *rows) step(ctx context.Context) (ok bool, err error) {
 	for {
 		if r.steps%checkEvery == 0 && ctx.Err() != nil {
-			return rec, false, ctx.Err()
+			return false, ctx.Err()
 		}
 		r.steps++
 		if !r.scan.Next() {
-			return rec, false, r.Close()
+			return false, r.Close()
 		}
 		r.x.read++
-		if rec = r.scan.Record(); !rec.Deleted {
-			return rec, true, nil
+		if r.rec = r.scan.Record(); !r.rec.Deleted {
+			return true, nil
 		}
 	}
 }
@@ -223,7 +224,7 @@ func (r *rows) Close() error {
 
 // each calls f with every live row of a span.
 func (r *rows) each(
-	ctx context.Context, s table.Span, empty bool, f func(row.Record) error,
+	ctx context.Context, s table.Span, empty bool, f func(*row.Record) error,
 ) (err error) {
 	if empty {
 		return nil
@@ -233,13 +234,13 @@ func (r *rows) each(
 		if err != nil || !found {
 			return err
 		}
-		return f(rec)
+		return f(&rec)
 	}
 	r.scan = r.x.store.Scan(r.x.env.View, r.x.user, s)
 	for {
-		rec, ok, err := r.step(ctx)
+		ok, err := r.step(ctx)
 		if ok {
-			err = f(rec)
+			err = f(&r.rec)
 		}
 		if err != nil {
 			_ = r.Close() // the walk's error comes first
@@ -254,7 +255,7 @@ func (r *rows) each(
 // countRows counts the rows and makes the number the only row.
 func (x *execution) countRows(ctx context.Context, s table.Span, empty bool) (bool, error) {
 	n := int64(0)
-	err := x.rows.each(ctx, s, empty, func(row.Record) error {
+	err := x.rows.each(ctx, s, empty, func(*row.Record) error {
 		n++
 		return nil
 	})

@@ -139,11 +139,11 @@ func TestSchema_RoundTrip(t *testing.T) {
 			t.Errorf("codec %d: got %v %v", codec, got, err)
 		}
 		got = make([]value.Value, 2)
-		if err := s.DecodeColumns(rec, []int{1}, got); err != nil || got[1] != vals[1] {
+		if err := s.DecodeColumns(&rec, []int{1}, got); err != nil || got[1] != vals[1] {
 			t.Errorf("codec %d: the second column: got %v %v", codec, got, err)
 		}
 		rec.Schema = 4
-		if err := s.DecodeColumns(rec, []int{1}, got); !fault.Is(err, fault.Internal) {
+		if err := s.DecodeColumns(&rec, []int{1}, got); !fault.Is(err, fault.Internal) {
 			t.Errorf("a column of another version: %v", err)
 		}
 		if err := s.Decode(rec, got); !fault.Is(err, fault.Internal) {

@@ -48,11 +48,11 @@ func (s *Schema) Decode(r Record, dst []value.Value) error {
 
 // DecodeColumns is Decode for the columns at the positions want, which ascend.
 // What else dst gets depends on the codec; see serde.ColumnDecoder.
-func (s *Schema) DecodeColumns(r Record, want []int, dst []value.Value) error {
+func (s *Schema) DecodeColumns(r *Record, want []int, dst []value.Value) error {
 	if c, err := serde.ByID(r.Codec); err == nil && r.Schema == s.Version {
 		if c, ok := c.(serde.ColumnDecoder); ok {
 			return c.DecodeColumns(r.Payload, s.Kinds, want, dst)
 		}
 	}
-	return s.Decode(r, dst)
+	return s.Decode(*r, dst)
 }
