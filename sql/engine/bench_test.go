@@ -56,9 +56,20 @@ func BenchmarkUpdateByKey(b *testing.B) {
 	bench(b, "UPDATE messages SET body = 'x' WHERE conversation_id = ? AND id = ?", value.NewBigInt(2), value.NewBigInt(5))
 }
 
-func BenchmarkLiveMatch(b *testing.B) {
+// BenchmarkPredicate is a live query's look at one row.
+func BenchmarkPredicate(b *testing.B) {
+	for name, where := range map[string]string{
+		"two comparisons": "conversation_id = 1 AND id > 3",
+		"numbers, texts":  "conversation_id >= 1 AND author <> 'x'",
+		"with a pattern":  "conversation_id = 1 AND author <> 'x' AND body LIKE 'a%'",
+	} {
+		b.Run(name, func(b *testing.B) { benchMatch(b, where) })
+	}
+}
+
+func benchMatch(b *testing.B, where string) {
 	w := newWorld(b)
-	q, _, err := w.live("SELECT * FROM messages WHERE conversation_id = 1 AND author <> 'x' AND body LIKE 'a%'")
+	q, _, err := w.live("SELECT * FROM messages WHERE " + where)
 	if err != nil {
 		b.Fatal(err)
 	}
