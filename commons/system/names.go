@@ -27,7 +27,7 @@ type Table string
 
 // The system tables. A table appears here with its capability.
 const (
-	AuditLog Table = "audit_log"
+	AuditLog     Table = "audit_log"
 	Namespaces   Table = "namespaces"
 	Tables       Table = "tables"
 	ColumnDefs   Table = "columns"
