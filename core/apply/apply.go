@@ -74,6 +74,7 @@ func (m *Machine) change(b *store.Batch, v *store.View, c *command.Command,
 	}
 	lasts := lastOfRows(c.Writes)
 	next := out.Seq
+	out.Changes = make([]live.Change, 0, len(c.Writes))
 	for i := range c.Writes {
 		if c.Writes[i].Op == command.Check {
 			continue
@@ -142,7 +143,8 @@ func (s *shard) check(b *store.Batch, v *store.View, w *command.Write, now clock
 	var present *row.Record
 	live := clock.Seq(0)
 	if found {
-		present = &rec
+		kept := rec // most inserts find none
+		present = &kept
 		if !rec.Deleted && rec.Seq >= clock.ExpiredBelow(now.Time(), t.fence.TTL) {
 			live = rec.Seq
 		}

@@ -154,7 +154,8 @@ func (t *Table) WithID(id ident.TableID) *Table {
 // KeyOf returns the encoded primary key of a row whose values stand in the
 // order of Columns.
 func (t *Table) KeyOf(vals []value.Value) []byte {
-	var key []byte
+	const number = 9 // bytes of one
+	key := make([]byte, 0, number*len(t.PrimaryKey))
 	for _, i := range t.PrimaryKey {
 		key = value.AppendKey(key, vals[i])
 	}
