@@ -1,6 +1,7 @@
 // Package plan is the direct path of SQL: it runs the statements that
 // applications send all day (rows inserted, read and written by primary key,
-// ranges of a key, counts) over store/table without the query engine.
+// ranges of a key, aggregates over them) over store/table without the query
+// engine.
 //
 // It is not a query engine. The rule is "same question, same answer": what it
 // does not know exactly, and whatever goes wrong on the way, it leaves to
