@@ -18,7 +18,7 @@ func TestSQL_ReturningHasRowsAndCounts(t *testing.T) {
 		if r.RowCount != want || len(r.Rows) != 1 || r.Rows[0][0] != "1" || r.Rows[0][1] != "x" {
 			t.Errorf("run %d: %+v", i, r)
 		}
-		if seq, ok := r.Rows[0][2].(string); !ok || want == 1 && "" == seq {
+		if seq, ok := r.Rows[0][2].(string); !ok || want == 1 && seq == "" {
 			t.Errorf("run %d: _seq is %v", i, r.Rows[0][2])
 		}
 		if len(r.Schema) != 3 || r.Schema[0].Name != "id" || r.Schema[2].DataType != "BigInt" {
