@@ -73,6 +73,15 @@ func tree(t *testing.T, dir string) string {
 func refused(t *testing.T, dir string, o store.Options, code fault.Code, what ...string) {
 	t.Helper()
 	before := tree(t, dir)
+	notOpened(t, dir, o, code, what...)
+	if after := tree(t, dir); after != before {
+		t.Errorf("the folder changed:\n%.2000s\n%.2000s", before, after)
+	}
+}
+
+// notOpened is refused for a folder that another process is writing to.
+func notOpened(t *testing.T, dir string, o store.Options, code fault.Code, what ...string) {
+	t.Helper()
 	db, err := store.Open(dir, o)
 	if err == nil {
 		mustClose(t, db)
@@ -85,9 +94,6 @@ func refused(t *testing.T, dir string, o store.Options, code fault.Code, what ..
 		if !strings.Contains(err.Error(), w) {
 			t.Errorf("%q does not mention %q", err, w)
 		}
-	}
-	if after := tree(t, dir); after != before {
-		t.Errorf("the folder changed:\n%.2000s\n%.2000s", before, after)
 	}
 }
 
@@ -245,7 +251,7 @@ func TestOpen_LockEndsWithItsProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	refusedBy := "process " + strconv.Itoa(cmd.Process.Pid)
-	refused(t, dir, pebble(4), fault.InUse, refusedBy)
+	notOpened(t, dir, pebble(4), fault.InUse, refusedBy)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
