@@ -86,12 +86,12 @@ allowed_origins = ["https://a.example", "http://b.example:81"]
 
 func TestLoad_RelativePathInEnvironmentIsOfTheWorkingFolder(t *testing.T) {
 	home := t.TempDir()
-	l, err := config.Load(config.Input{Home: home, Dir: "/work/there",
+	l, err := config.Load(config.Input{Home: home, Dir: "/srv/there",
 		Environ: []string{"KALAMDB_STORAGE_DATA_DIR=./other"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.Storage.DataDir != "/work/there/other" {
+	if l.Storage.DataDir != "/srv/there/other" {
 		t.Errorf("data folder = %q", l.Storage.DataDir)
 	}
 }
