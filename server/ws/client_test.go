@@ -159,6 +159,15 @@ func (c *client) expectError(code string) message {
 // answer may fail: the server closes when the client asked for it.
 func (c *client) expectClose() (ws.StatusCode, wire.CloseReason) {
 	c.t.Helper()
+	code, reason := c.closeFrame()
+	_ = ws.WriteFrame(c.conn, ws.MaskFrameInPlace(
+		ws.NewCloseFrame(ws.NewCloseFrameBody(code, ""))))
+	return code, reason
+}
+
+// closeFrame is expectClose for a client that has sent its close frame before.
+func (c *client) closeFrame() (ws.StatusCode, wire.CloseReason) {
+	c.t.Helper()
 	for {
 		f, err := c.next()
 		if err != nil {
@@ -168,8 +177,6 @@ func (c *client) expectClose() (ws.StatusCode, wire.CloseReason) {
 			continue
 		}
 		code, reason := ws.ParseCloseFrameData(f.Payload)
-		_ = ws.WriteFrame(c.conn, ws.MaskFrameInPlace(
-			ws.NewCloseFrame(ws.NewCloseFrameBody(code, ""))))
 		return code, wire.ParseCloseReason(reason)
 	}
 }

@@ -235,7 +235,7 @@ func TestSocket_FragmentsAndControlFrames(t *testing.T) {
 	}
 	c.expect(wire.TypePong)
 	c.frame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "bye")))
-	if code, _ := c.expectClose(); code != ws.StatusNormalClosure {
+	if code, _ := c.closeFrame(); code != ws.StatusNormalClosure {
 		t.Errorf("closed with %d", code)
 	}
 	if _, err := c.in.Read(make([]byte, 1)); err != io.EOF {
