@@ -16,12 +16,9 @@ import (
 const spinAfter = 300 * time.Millisecond
 
 // busy runs f with a context that the user's Ctrl-C ends; a second one leaves
-// the shell. It returns when f has.
+// the shell. It returns when f has, which may have succeeded all the same:
+// interrupted then says that the user wants no more.
 func (s *Shell) busy(ctx context.Context, f func(ctx context.Context) error) error {
-	select {
-	case <-s.opts.Interrupts: // one that came when nothing ran
-	default:
-	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -37,6 +34,7 @@ func (s *Shell) busy(ctx context.Context, f func(ctx context.Context) error) err
 			return err
 		case <-s.opts.Interrupts:
 			cancel()
+			s.interrupted = true
 			s.leaving = s.leaving || pressed
 		}
 	}

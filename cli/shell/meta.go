@@ -148,7 +148,7 @@ func (s *Shell) metaFormat(_ context.Context, args string) error {
 	return nil
 }
 
-// metaWatch repeats the last statement. Ctrl-C during a wait ends it without
+// metaWatch repeats the last statement. Ctrl-C ends it, during a wait without
 // an error.
 func (s *Shell) metaWatch(ctx context.Context, args string) error {
 	every := 2 * time.Second
@@ -165,7 +165,7 @@ func (s *Shell) metaWatch(ctx context.Context, args string) error {
 	}
 	for {
 		s.say("%s every %s: %s", time.Now().Format(time.TimeOnly), every, printable(fold(s.last)))
-		if err := s.run(ctx, s.last); err != nil {
+		if err := s.run(ctx, s.last); err != nil || s.interrupted {
 			return err
 		}
 		wait := time.NewTimer(every)

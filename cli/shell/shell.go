@@ -70,6 +70,8 @@ type Shell struct {
 	expanded  bool
 	leaving   bool
 	armed     bool // one more Ctrl-C leaves
+	// interrupted tells that Ctrl-C was pressed since the line was entered.
+	interrupted bool
 
 	follows follows
 }
@@ -173,6 +175,11 @@ func (s *Shell) interruptedPrompt(typed string) {
 
 // line takes one line of input.
 func (s *Shell) line(ctx context.Context, line string) error {
+	s.interrupted = false
+	select {
+	case <-s.opts.Interrupts: // one that came when nothing ran
+	default:
+	}
 	command := strings.TrimSpace(line)
 	if s.split.Empty() {
 		if strings.HasPrefix(command, `\`) {
@@ -187,7 +194,7 @@ func (s *Shell) line(ctx context.Context, line string) error {
 	}
 	for _, st := range s.split.Feed(line + "\n") {
 		s.remember(st.Text + ";")
-		if err := s.take(ctx, st.Text); err != nil || s.leaving {
+		if err := s.take(ctx, st.Text); err != nil || s.leaving || s.interrupted {
 			s.split.Reset()
 			return err
 		}
