@@ -32,6 +32,9 @@ type TableID uint32
 // ColumnID is the number of a column within its table, given once.
 type ColumnID uint32
 
+// IndexID is the number of a secondary index within its table, given once.
+type IndexID uint32
+
 // SchemaVersion counts the changes of a table's schema, from 1.
 type SchemaVersion uint32
 

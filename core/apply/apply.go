@@ -58,6 +58,9 @@ func (s *shard) admit(b *store.Batch, v *store.View, c *command.Command) (
 			return out, nil, true, err
 		}
 	}
+	if out, err = s.unique(b, v, c, present); err != nil || out.Err != nil {
+		return out, nil, true, err
+	}
 	return Outcome{}, present, false, nil
 }
 
@@ -72,11 +75,15 @@ func (m *Machine) change(b *store.Batch, v *store.View, c *command.Command,
 			return Outcome{}, err
 		}
 	}
+	s.setIndexes(b, c.Indexes)
+	if err := s.moveEntries(b, v, c.Writes, present); err != nil {
+		return Outcome{}, err
+	}
 	lasts := lastOfRows(c.Writes)
 	next := out.Seq
 	out.Changes = make([]live.Change, 0, len(c.Writes))
 	for i := range c.Writes {
-		if c.Writes[i].Op == command.Check {
+		if !changes(c.Writes[i].Op) {
 			continue
 		}
 		change, err := s.stage(b, &c.Writes[i], present[i], next, lasts[i])
@@ -99,6 +106,9 @@ func (m *Machine) change(b *store.Batch, v *store.View, c *command.Command,
 	return out, nil
 }
 
+// changes reports whether an operation changes its row.
+func changes(op row.Op) bool { return op != command.Check && op != command.Fill }
+
 // next is the seq that a command begins with. It is also the time that rows of
 // streams are judged by.
 func (s *shard) next(c *command.Command) clock.Seq { return max(c.Clock, s.last+1) }
@@ -118,7 +128,7 @@ func lastOfRows(writes []command.Write) []bool {
 	seen := make(map[rows]bool)
 	for i := len(writes) - 1; i >= 0; i-- {
 		w := &writes[i]
-		if k := (rows{w.Table, w.User}); w.Op != command.Check && !seen[k] {
+		if k := (rows{w.Table, w.User}); changes(w.Op) && !seen[k] {
 			seen[k], lasts[i] = true, true
 		}
 	}
@@ -152,6 +162,8 @@ func (s *shard) check(b *store.Batch, v *store.View, w *command.Write, now clock
 	switch {
 	case live == w.Expect:
 		return present, Outcome{}, nil
+	case w.Op == command.Fill:
+		return nil, Outcome{}, nil // it was changed, with its entries
 	case w.Expect == 0:
 		return nil, Outcome{Err: fault.New(fault.DuplicateKey,
 			"a row with this primary key was written at the same time")}, nil

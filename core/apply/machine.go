@@ -30,6 +30,9 @@ type Outcome struct {
 	Result  []byte        // what the first run recorded, for a repeat
 	Changes []live.Change // the command's rows, in order
 	Trim    Trimmed       // how far a trim came
+	// Violated is the unique index that the command would have broken, with the
+	// DUPLICATE_KEY in Err; nil otherwise.
+	Violated *Violation
 }
 
 // Trimmed tells how far a trim came.

@@ -25,6 +25,7 @@ type Command struct {
 	Clock   clock.Seq
 	Request *Request // nil for a command that nobody repeats
 	Fences  []Fence
+	Indexes []Index
 	Writes  []Write
 	Trim    *Trim
 }
@@ -52,12 +53,28 @@ type Fence struct {
 	TTL time.Duration
 }
 
-// Check is the operation of a Write that changes nothing: only its
-// precondition counts.
-const Check row.Op = 0
+// Index tells a shard what became of an index of a table: all of its live rows
+// have entries from now on, or, when Gone, the entries go. Nothing writes
+// entries of an index that is gone: a fence before has seen to that.
+type Index struct {
+	Table ident.TableID
+	Index ident.IndexID
+	Gone  bool
+}
+
+// Operations of a Write beside those of package row.
+const (
+	// Check changes nothing: only the precondition counts.
+	Check row.Op = 0
+	// Fill only adds entries of indexes, to a row that was there before them.
+	// Where the precondition does not hold it does nothing: whoever changed the
+	// row has added them.
+	Fill row.Op = 4
+)
 
 // Write is one row's change with its precondition: the live row has seq
-// Expect, or there is none when Expect is 0.
+// Expect, or there is none when Expect is 0. A unique entry of Add that
+// another row has refuses the command, unless it removes that one.
 type Write struct {
 	Table   ident.TableID
 	Schema  ident.SchemaVersion
@@ -67,6 +84,9 @@ type Write struct {
 	Expect  clock.Seq
 	PK      []byte
 	Payload []byte // the new row, or nothing for Delete
+	// Remove are entries of indexes that the live row has and the new one has
+	// not, Add those that it gets.
+	Remove, Add []row.Entry
 }
 
 // Trim removes a bounded part of a table's history.
@@ -81,7 +101,13 @@ type Trim struct {
 func (c *Command) Size() int {
 	n := 64
 	for i := range c.Writes {
-		n += 64 + len(c.Writes[i].User) + len(c.Writes[i].PK) + len(c.Writes[i].Payload)
+		w := &c.Writes[i]
+		n += 64 + len(w.User) + len(w.PK) + len(w.Payload)
+		for _, list := range [][]row.Entry{w.Remove, w.Add} {
+			for _, e := range list {
+				n += 32 + len(w.User) + len(w.PK) + len(e.Columns)
+			}
+		}
 	}
 	if c.Request != nil {
 		n += len(c.Request.ID) + len(c.Request.Result)

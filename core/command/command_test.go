@@ -41,11 +41,25 @@ func random(r *rand.Rand) *command.Command {
 			TTL: time.Duration(r.IntN(1<<40)) * time.Millisecond,
 		})
 	}
+	for range r.IntN(3) {
+		c.Indexes = append(c.Indexes, command.Index{
+			Table: ident.TableID(r.Uint32()), Index: ident.IndexID(r.Uint32()), Gone: r.IntN(2) == 0,
+		})
+	}
+	entries := func() (list []row.Entry) {
+		for range r.IntN(3) {
+			list = append(list, row.Entry{
+				Index: ident.IndexID(r.Uint32()), Unique: r.IntN(2) == 0, Columns: some(30),
+			})
+		}
+		return list
+	}
 	for range r.IntN(4) {
 		c.Writes = append(c.Writes, command.Write{
 			Table: ident.TableID(r.Uint32()), Schema: ident.SchemaVersion(r.Uint32()),
 			Codec: serde.ID(r.IntN(256)), Op: row.Op(r.IntN(256)), User: ident.UserID(some(20)),
 			Expect: seq(), PK: some(20), Payload: some(300),
+			Remove: entries(), Add: entries(),
 		})
 	}
 	if r.IntN(3) == 0 {
@@ -88,6 +102,19 @@ func TestParse_FencesWithoutTTL(t *testing.T) {
 	want := &command.Command{Shard: 3, Clock: 9, Fences: []command.Fence{
 		{Table: 7, Partition: "p", Min: 2, Dropped: true},
 	}}
+	if got, err := command.Parse(b); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v %v", got, err)
+	}
+}
+
+// TestParse_WithoutEntries reads the bytes of format 2.
+func TestParse_WithoutEntries(t *testing.T) {
+	b := []byte{2, 3, 9, 0, 0, 1, 7, 2, 1, 1, 1, 'u', 5, 1, 'k', 1, 'p', 0}
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	want := &command.Command{Shard: 3, Clock: 9, Writes: []command.Write{{
+		Table: 7, Schema: 2, Codec: 1, Op: row.Insert, User: "u", Expect: 5,
+		PK: []byte("k"), Payload: []byte("p"),
+	}}}
 	if got, err := command.Parse(b); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v %v", got, err)
 	}

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	format      = 2
-	formatPlain = 1 // fences without TTL
+	format          = 3
+	formatUnindexed = 2 // no indexes, no entries
+	formatPlain     = 1 // fences without TTL either
 )
 
 // Append appends the encoding of c: format byte, fields as varints and
@@ -39,6 +40,12 @@ func (c *Command) Append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(f.Min))
 		dst = appendBool(dst, f.Dropped)
 		dst = binary.AppendUvarint(dst, uint64(f.TTL.Milliseconds()))
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(c.Indexes)))
+	for _, x := range c.Indexes {
+		dst = binary.AppendUvarint(dst, uint64(x.Table))
+		dst = binary.AppendUvarint(dst, uint64(x.Index))
+		dst = appendBool(dst, x.Gone)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(c.Writes)))
 	for i := range c.Writes {
@@ -63,7 +70,18 @@ func (w *Write) append(dst []byte) []byte {
 	dst = appendString(dst, string(w.User))
 	dst = binary.AppendUvarint(dst, uint64(w.Expect))
 	dst = appendString(dst, string(w.PK))
-	return appendString(dst, string(w.Payload))
+	dst = appendString(dst, string(w.Payload))
+	return appendEntries(appendEntries(dst, w.Remove), w.Add)
+}
+
+func appendEntries(dst []byte, list []row.Entry) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	for _, e := range list {
+		dst = binary.AppendUvarint(dst, uint64(e.Index))
+		dst = appendBool(dst, e.Unique)
+		dst = appendString(dst, string(e.Columns))
+	}
+	return dst
 }
 
 func appendBool(dst []byte, b bool) []byte {
@@ -80,14 +98,14 @@ func appendString(dst []byte, s string) []byte {
 
 // Parse reads a command. Its byte slices alias b.
 func Parse(b []byte) (*Command, error) {
-	if len(b) < 5 || b[0] != format && b[0] != formatPlain {
+	if len(b) < 5 || b[0] < formatPlain || b[0] > format {
 		return nil, fault.New(fault.Corruption, "a command is of an unknown format")
 	}
 	body, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
 	if crc32.Checksum(body, castagnoli) != sum {
 		return nil, fault.New(fault.Corruption, "a command fails its checksum")
 	}
-	r := &reader{b: body[1:]}
+	r := &reader{b: body[1:], format: b[0]}
 	c := &Command{
 		Shard: ident.ShardID(r.uint(1<<16 - 1)),
 		Clock: clock.Seq(r.uint(uint64(clock.MaxSeq))),
@@ -96,14 +114,15 @@ func Parse(b []byte) (*Command, error) {
 		c.Request = &Request{ID: string(r.bytes()), Hash: r.fixed64(), Result: r.bytes()}
 	}
 	for range r.count() {
-		f := Fence{
-			Table: ident.TableID(r.uint(1<<32 - 1)), Partition: keyspace.Name(r.bytes()),
-			Min: ident.SchemaVersion(r.uint(1<<32 - 1)), Dropped: r.bool(),
+		c.Fences = append(c.Fences, r.fence())
+	}
+	if r.format > formatUnindexed {
+		for range r.count() {
+			c.Indexes = append(c.Indexes, Index{
+				Table: ident.TableID(r.uint(1<<32 - 1)), Index: ident.IndexID(r.uint(1<<32 - 1)),
+				Gone: r.bool(),
+			})
 		}
-		if b[0] != formatPlain {
-			f.TTL = time.Duration(r.uint(maxTTL)) * time.Millisecond
-		}
-		c.Fences = append(c.Fences, f)
 	}
 	for range r.count() {
 		c.Writes = append(c.Writes, r.write())
@@ -125,8 +144,9 @@ const maxTTL = uint64(math.MaxInt64 / time.Millisecond)
 
 // reader cuts fields off b. After damage it returns zero values and bad is set.
 type reader struct {
-	b   []byte
-	bad bool
+	b      []byte
+	format byte
+	bad    bool
 }
 
 func (r *reader) uint(most uint64) uint64 {
@@ -179,10 +199,34 @@ func (r *reader) bytes() []byte {
 	return s
 }
 
+func (r *reader) fence() Fence {
+	f := Fence{
+		Table: ident.TableID(r.uint(1<<32 - 1)), Partition: keyspace.Name(r.bytes()),
+		Min: ident.SchemaVersion(r.uint(1<<32 - 1)), Dropped: r.bool(),
+	}
+	if r.format > formatPlain {
+		f.TTL = time.Duration(r.uint(maxTTL)) * time.Millisecond
+	}
+	return f
+}
+
 func (r *reader) write() Write {
-	return Write{
+	w := Write{
 		Table: ident.TableID(r.uint(1<<32 - 1)), Schema: ident.SchemaVersion(r.uint(1<<32 - 1)),
 		Codec: serde.ID(r.byte()), Op: row.Op(r.byte()), User: ident.UserID(r.bytes()),
 		Expect: clock.Seq(r.uint(uint64(clock.MaxSeq))), PK: r.bytes(), Payload: r.bytes(),
 	}
+	if r.format > formatUnindexed {
+		w.Remove, w.Add = r.entries(), r.entries()
+	}
+	return w
+}
+
+func (r *reader) entries() (list []row.Entry) {
+	for range r.count() {
+		list = append(list, row.Entry{
+			Index: ident.IndexID(r.uint(1<<32 - 1)), Unique: r.bool(), Columns: r.bytes(),
+		})
+	}
+	return list
 }

@@ -15,6 +15,7 @@ const (
 	spaceChange  = 'c' // user | seq                    -> change
 	spaceVersion = 'v' // user | primary key | seq      -> record
 	spaceMeta    = 'm' // name                          -> counter
+	spaceIndex   = 'i' // index | user | columns [| primary key] -> see index.go
 )
 
 // appendUser appends a user id so that ids sort byte by byte and none is a
@@ -50,7 +51,10 @@ func cutUser(key []byte) (ident.UserID, []byte, error) {
 	return "", nil, errKey
 }
 
-var errKey = fault.New(fault.Corruption, "a stored key does not read as a user id and a rest")
+var (
+	errKey   = fault.New(fault.Corruption, "a stored key does not read as a user id and a rest")
+	errEntry = fault.New(fault.Corruption, "an entry of an index is damaged")
+)
 
 // Key returns the key of a row. pk is the order-preserving encoding of its
 // primary key (value.AppendKey, column after column).

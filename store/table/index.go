@@ -1,0 +1,183 @@
+package table
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// A partition holds the entries of the table's secondary indexes: one for each
+// live row and index, staged in the batch of the row. The package does not know
+// the columns of an index; who writes a row says which entries come and go.
+
+// PutEntry stages the entry of the row pk. Who puts a unique one has made sure
+// with Owner that no other row has it.
+func (t Table) PutEntry(b *store.Batch, u ident.UserID, pk []byte, e row.Entry) {
+	b.Put(t.Part, e.Key(u, pk), e.Value(pk))
+}
+
+// RemoveEntry stages the removal of the entry of the row pk; nothing is staged
+// when another row has it, or none.
+func (t Table) RemoveEntry(
+	v *store.View, b *store.Batch, u ident.UserID, pk []byte, e row.Entry,
+) error {
+	if e.Unique {
+		owner, found, err := t.Owner(v, b, u, e)
+		if err != nil || !found || !bytes.Equal(owner, pk) {
+			return err
+		}
+	}
+	b.Delete(t.Part, e.Key(u, pk))
+	return nil
+}
+
+// Owner returns the primary key of the row that has a unique entry, over what b
+// will change; a nil b changes nothing.
+func (t Table) Owner(v *store.View, b *store.Batch, u ident.UserID, e row.Entry) (
+	pk []byte, found bool, err error,
+) {
+	key := e.Key(u, nil)
+	var val []byte
+	if b == nil {
+		val, found, err = v.Get(t.Part, key)
+	} else {
+		val, found, err = b.Get(v, t.Part, key)
+	}
+	if err != nil || !found {
+		return nil, false, err
+	}
+	_, pk, err = row.SplitEntry(nil, val)
+	return pk, err == nil, err
+}
+
+// completeIndex begins the names of the counters that say which indexes are
+// complete; the number of the index follows.
+const completeIndex = "index"
+
+func completeKey(x ident.IndexID) []byte {
+	return row.MetaKey(string(binary.BigEndian.AppendUint32([]byte(completeIndex), uint32(x))))
+}
+
+// CompleteIndex stages the note that an index has an entry for every live row
+// from now on.
+func (t Table) CompleteIndex(b *store.Batch, x ident.IndexID) {
+	b.Put(t.Part, completeKey(x), binary.BigEndian.AppendUint64(nil, 1))
+}
+
+// IndexComplete reports whether an index may be read through v. One that was
+// completed after v was taken may not.
+func (t Table) IndexComplete(v *store.View, x ident.IndexID) (bool, error) {
+	n, err := counter(v.Get(t.Part, completeKey(x)))
+	return n == 1, err
+}
+
+// DropIndex stages the removal of all entries of an index. Nothing may put
+// entries of it in b afterwards.
+func (t Table) DropIndex(b *store.Batch, x ident.IndexID) {
+	lo, hi := row.IndexSpace(x)
+	b.DeleteRange(t.Part, lo, hi)
+	b.Delete(t.Part, completeKey(x))
+}
+
+// Entries walks the entries of a user in an index. It is used by one goroutine
+// and must be closed.
+type Entries struct {
+	it          store.Iterator
+	prefix      int
+	columns, pk []byte
+	err         error
+}
+
+// ScanIndex walks the entries whose columns, with the primary key behind them,
+// are within s, in that order. Only a prefix of the columns may bound s where
+// the index is unique, since its entries end with their columns.
+func (t Table) ScanIndex(v *store.View, u ident.UserID, x ident.IndexID, s Span) *Entries {
+	prefix := row.IndexPrefix(u, x, 0)
+	r := store.Range{Lo: prefix, Hi: row.PrefixEnd(prefix), Reverse: s.Reverse}
+	if s.Lo != nil {
+		r.Lo = append(row.IndexPrefix(u, x, len(s.Lo)), s.Lo...)
+	}
+	if s.Hi != nil {
+		r.Hi = append(row.IndexPrefix(u, x, len(s.Hi)), s.Hi...)
+	}
+	return &Entries{it: v.Scan(t.Part, r), prefix: len(prefix)}
+}
+
+// Next moves to the next entry, the first one on the first call.
+func (e *Entries) Next() bool {
+	if e.err != nil || !e.it.Next() {
+		return false
+	}
+	e.columns, e.pk, e.err = row.SplitEntry(e.it.Key()[e.prefix:], e.it.Value())
+	return e.err == nil
+}
+
+// Columns returns the encoded columns of the entry, valid until Next or Close.
+func (e *Entries) Columns() []byte { return e.columns }
+
+// PK returns the primary key of the entry's row, valid until Next or Close.
+func (e *Entries) PK() []byte { return e.pk }
+
+// Err returns what ended the walk early, if anything did.
+func (e *Entries) Err() error {
+	if e.err != nil {
+		return e.err
+	}
+	return e.it.Err()
+}
+
+// Close frees the iterator and returns Err's error. It may be called twice.
+func (e *Entries) Close() error {
+	if err := e.it.Close(); e.err == nil {
+		e.err = err
+	}
+	return e.err
+}
+
+// Indexed walks the rows of a user in the order of an index, as Rows walks them
+// in the order of the key.
+type Indexed struct {
+	*Entries
+	table Table
+	view  *store.View
+	user  ident.UserID
+	rec   row.Record
+	read  int
+}
+
+// RowsByIndex is ScanIndex with the rows. The caller holds v until Close.
+func (t Table) RowsByIndex(v *store.View, u ident.UserID, x ident.IndexID, s Span) *Indexed {
+	return &Indexed{Entries: t.ScanIndex(v, u, x, s), table: t, view: v, user: u}
+}
+
+// Next moves to the next row, the first one on the first call.
+func (r *Indexed) Next() bool {
+	if !r.Entries.Next() {
+		return false
+	}
+	r.read++
+	if r.rec, r.err = r.table.Indexed(r.view, r.user, r.pk); r.err != nil {
+		return false
+	}
+	return true
+}
+
+// Indexed returns the row that an entry of an index names.
+func (t Table) Indexed(v *store.View, u ident.UserID, pk []byte) (row.Record, error) {
+	rec, found, err := t.Get(v, u, pk)
+	if err == nil && (!found || rec.Deleted) {
+		err = fault.New(fault.Corruption, "an index of partition %s has an entry without a row; "+
+			"drop the index and create it again", t.Part.Name)
+	}
+	return rec, err
+}
+
+// Record returns the present row. Its payload is valid until Next or Close.
+func (r *Indexed) Record() row.Record { return r.rec }
+
+// Read returns how many rows were read so far.
+func (r *Indexed) Read() int { return r.read }
