@@ -7,11 +7,14 @@
 // client connects again and resumes from the last commit that it queued, so
 // that events are neither lost nor repeated.
 //
-// The package does not cache rows, does not parse SQL and does not read
-// configuration, files or the environment.
+// A View goes one step further and keeps the rows of the result.
+//
+// The package does not parse SQL and does not read configuration, files or the
+// environment.
 //
 // Goroutines: New starts none. The first Subscribe starts one that owns the
-// connection, and one more while connected; Close ends both and waits.
+// connection, and one more while connected; Close ends both and waits. Each
+// View has one of its own.
 //
 // Every error is a *fault.Error. One that means that the server was not
 // reached also matches ErrUnreachable.
@@ -57,6 +60,12 @@ type Options struct {
 	// Token is an access token that came from elsewhere. It is sent as it is
 	// and can't be renewed. It wins over User and Password.
 	Token string
+
+	// TokenSource gives access tokens that come from elsewhere, as from an
+	// identity provider: one to use now, and another one when the server called
+	// the one that it is given expired. It wins over Token; it is called without
+	// locks held, by one goroutine at a time, and must not call the Client.
+	TokenSource func(ctx context.Context, expired string) (string, error)
 
 	// Saved are the tokens of an earlier login of User. They are used first;
 	// when they can't be renewed any more, Password is.

@@ -45,8 +45,23 @@ type Event struct {
 
 	Schema *Schema // the columns of Rows
 
+	// Position is the place of the row in the window of a query with ORDER BY
+	// and LIMIT, from 0, when the changes before were applied: where it is now,
+	// or of a Delete where it was. nil for other queries.
+	Position *int
+	// Append is what was appended to a column of an updated row. Rows hold the
+	// key only then.
+	Append *Append
+
 	cursor clock.Seq // where to resume once this was read; 0: as before
 	next   bool      // reading it asks the server for the next batch
+}
+
+// Append is text that was put behind the end of a column's text.
+type Append struct {
+	Column string `json:"column"`
+	Offset int    `json:"offset"` // bytes of UTF-8 before it
+	Text   string `json:"text"`
 }
 
 // layout turns rows that came as objects into Rows. Objects may hold columns
@@ -121,6 +136,8 @@ type frame struct {
 	OldValues      []map[string]json.RawMessage `json:"old_values"`
 	Seq            wire.Seq                     `json:"seq"`
 	Commit         bool                         `json:"commit"`
+	Position       *int                         `json:"position"`
+	Append         *Append                      `json:"append"`
 	Code           fault.Code                   `json:"code"`
 	Message        string                       `json:"message"`
 }

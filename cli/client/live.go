@@ -1,12 +1,9 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
 	"sync"
 	"time"
 
@@ -163,75 +160,28 @@ func (l *live) reconnects(err error) bool {
 
 // serve opens a connection and reads it until it ends.
 func (l *live) serve(ctx context.Context) (opened bool, err error) {
-	conn, err := l.dial(ctx)
+	conn, token, err := l.c.dial(ctx)
 	if err != nil {
 		return false, err
 	}
+	l.mu.Lock()
+	l.bearer, l.heard = token, time.Now()
+	l.mu.Unlock()
 	ctx, stop := context.WithCancel(ctx)
 	var writer sync.WaitGroup
 	defer writer.Wait()
 	defer stop()
 	defer conn.CloseNow()
-	conn.SetReadLimit(l.c.opts.MaxResponseBytes)
 	writer.Go(func() { l.write(ctx, conn) })
 	for {
 		_, data, err := conn.Read(ctx)
 		if err != nil {
-			return true, l.broken(ctx, err)
+			return true, l.c.broken(ctx, err)
 		}
 		if err := l.receive(data); err != nil {
 			return true, err
 		}
 	}
-}
-
-// broken names the end of a connection; a CloseError stays as it is within.
-func (l *live) broken(ctx context.Context, err error) error {
-	var closed websocket.CloseError
-	if errors.As(err, &closed) {
-		r := wire.ParseCloseReason(closed.Reason)
-		return fault.Wrap(cmp.Or(r.Code, fault.Cancelled), err,
-			"the server closed the connection: %s", r.Message)
-	}
-	return l.c.unreachable(ctx, err)
-}
-
-// dial opens a connection as the Client's user, renewing the token once when
-// the server calls it expired.
-func (l *live) dial(ctx context.Context) (*websocket.Conn, error) {
-	rejected := ""
-	for {
-		token, err := l.c.credentials(ctx, &call{}, rejected)
-		if err != nil {
-			return nil, err
-		}
-		conn, err := l.dialWith(ctx, token)
-		if fault.Is(err, fault.TokenExpired) && l.c.auth.renewable() && rejected == "" {
-			rejected = token
-			continue
-		}
-		l.mu.Lock()
-		l.bearer, l.heard = token, time.Now()
-		l.mu.Unlock()
-		return conn, err
-	}
-}
-
-func (l *live) dialWith(ctx context.Context, token string) (*websocket.Conn, error) {
-	opening, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	header := http.Header{}
-	l.c.identify(header, token)
-	conn, resp, err := websocket.Dial(opening, l.c.opts.URL+wire.PathWS,
-		&websocket.DialOptions{HTTPClient: l.c.http, HTTPHeader: header})
-	if err == nil {
-		return conn, nil
-	}
-	if resp == nil || resp.StatusCode < http.StatusBadRequest {
-		return nil, l.c.unreachable(ctx, err)
-	}
-	body, _ := io.ReadAll(resp.Body) // in memory: the library keeps its first KiB
-	return nil, readAnswer(resp.StatusCode, body, nil)
 }
 
 // receive takes one message. An error ends the connection.

@@ -33,14 +33,17 @@ type renewal struct {
 
 func newLogin(c *Client) *login {
 	l := &login{c: c}
-	if s := c.opts.Saved; s != nil {
+	if s := c.opts.Saved; s != nil && c.opts.TokenSource == nil {
 		l.tokens, l.renewAt = *s, s.ExpiresAt
 	}
 	return l
 }
 
 // renewable reports whether an expired token can be replaced.
-func (l *login) renewable() bool { return l.c.opts.Token == "" && l.c.opts.User != "" }
+func (l *login) renewable() bool {
+	o := &l.c.opts
+	return o.TokenSource != nil || o.Token == "" && o.User != ""
+}
 
 // token returns an access token that is not the rejected one; "" when the
 // Client has no credentials. It may log in.
@@ -82,10 +85,10 @@ func (l *login) dueLocked() bool {
 // lead renews for everybody who waits on r.
 func (l *login) lead(ctx context.Context, r *renewal) (string, error) {
 	l.mu.Lock()
-	refresh := l.tokens.RefreshToken
+	old := l.tokens
 	l.mu.Unlock()
 
-	t, err := l.renew(ctx, refresh)
+	t, err := l.renew(ctx, old)
 
 	l.mu.Lock()
 	if err == nil {
@@ -94,7 +97,7 @@ func (l *login) lead(ctx context.Context, r *renewal) (string, error) {
 	r.err, l.running = err, nil
 	close(r.done)
 	l.mu.Unlock()
-	if err == nil && l.c.opts.OnTokens != nil {
+	if err == nil && l.c.opts.OnTokens != nil && l.c.opts.TokenSource == nil {
 		l.c.opts.OnTokens(t)
 	}
 	return t.AccessToken, err
@@ -102,6 +105,9 @@ func (l *login) lead(ctx context.Context, r *renewal) (string, error) {
 
 func (l *login) storeLocked(t Tokens) {
 	l.tokens = t
+	if t.ExpiresAt.IsZero() { // of a TokenSource
+		return
+	}
 	left := time.Until(t.ExpiresAt)
 	l.renewAt = t.ExpiresAt.Add(-min(renewAhead, left/5))
 	if left <= 0 { // clocks differ; leave it to the server
@@ -109,9 +115,17 @@ func (l *login) storeLocked(t Tokens) {
 	}
 }
 
-// renew uses the refresh token, and the password when that is refused.
-func (l *login) renew(ctx context.Context, refresh string) (Tokens, error) {
-	o := l.c.opts
+// renew asks the source of tokens where there is one. Otherwise it uses the
+// refresh token, and the password when that is refused.
+func (l *login) renew(ctx context.Context, old Tokens) (Tokens, error) {
+	o, refresh := l.c.opts, old.RefreshToken
+	if o.TokenSource != nil {
+		token, err := o.TokenSource(ctx, old.AccessToken)
+		if err == nil && token == "" {
+			err = fault.New(fault.AuthRequired, "the source of tokens gave none")
+		}
+		return Tokens{AccessToken: token}, err
+	}
 	if refresh != "" {
 		t, err := l.post(ctx, wire.PathRefresh, wire.RefreshRequest{RefreshToken: refresh})
 		if t.RefreshToken == "" {
@@ -137,6 +151,16 @@ func (l *login) post(ctx context.Context, path string, body any) (Tokens, error)
 // Tokens is what a login gives. Whoever holds it is the user: keep it in a
 // file that others can't read.
 type Tokens = wire.TokenResponse
+
+// AccessToken returns an access token of the Client's user that is not the
+// expired one, renewing it when needed; "" for a Client without a login. It
+// fits TokenSource of another Client, as of one that acts for another user.
+func (c *Client) AccessToken(ctx context.Context, expired string) (string, error) {
+	if c.opts.Basic {
+		return "", nil
+	}
+	return c.auth.token(ctx, expired)
+}
 
 // Login makes sure that the Client has a valid token, asking the server for
 // one when needed, and returns the user it belongs to. Requests do so by

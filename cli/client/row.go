@@ -16,10 +16,12 @@ import (
 type Schema struct {
 	columns []wire.Column
 	index   map[string]int // first column of a name
+	key     []string       // the columns that are marked as primary key
 }
 
 func newSchema(columns []wire.Column) *Schema {
-	s := &Schema{columns: columns, index: make(map[string]int, len(columns))}
+	s := &Schema{columns: columns, index: make(map[string]int, len(columns)),
+		key: keyNames(columns)}
 	for i, c := range columns {
 		if _, taken := s.index[c.Name]; !taken {
 			s.index[c.Name] = i

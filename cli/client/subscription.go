@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
@@ -22,8 +23,11 @@ type SubscribeOptions struct {
 	BatchSize int
 	// From resumes after a cursor (Subscription.Cursor) with no snapshot.
 	From clock.Seq
-	// Policy is what the server does when it can't send fast enough; the
-	// default is wire.Replay.
+	// Policy is what happens when this client does not take events as fast as
+	// they come. wire.Replay, the default, has the server send them from its
+	// history once they are taken. With wire.Conflate the changes of a row may
+	// be merged into its last state. With wire.Disconnect the subscription ends
+	// with SLOW_CONSUMER, and Cursor says where another one goes on.
 	Policy wire.Policy
 }
 
@@ -135,6 +139,19 @@ func (s *Subscription) take() (e Event, ok bool, err error) {
 	return e, true, nil
 }
 
+// Events ranges over the events as Next returns them, until an error, which it
+// gives last.
+func (s *Subscription) Events(ctx context.Context) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		for {
+			e, err := s.Next(ctx)
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // Cursor returns where another subscription resumes with nothing lost or
 // repeated, judged by what Next has returned; 0 before the first commit or
 // whole snapshot.
@@ -158,6 +175,19 @@ func (s *Subscription) Err() error {
 func (s *Subscription) Close() error {
 	s.end(closedError("the subscription was closed"))
 	return nil
+}
+
+// restart drops what is known of the query: a Resync and a new snapshot follow
+// what is queued.
+func (s *Subscription) restart(reason string) {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	if s.phase == ended {
+		return
+	}
+	s.leaveLocked()
+	s.restartLocked(reason)
+	s.l.wakeUp()
 }
 
 func closedError(msg string) error { return fault.Wrap(fault.Cancelled, ErrClosed, "%s", msg) }

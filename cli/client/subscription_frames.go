@@ -65,7 +65,7 @@ func (s *Subscription) handleLocked(f *frame) {
 	case wire.TypeResync:
 		s.restartLocked(f.Reason)
 	case wire.TypeUnsubscribed:
-		s.refusedLocked(fault.Code(f.Reason), "the server ended the subscription: "+f.Reason)
+		s.refusedLocked(endCode(f.Reason), "the server ended the query: "+f.Reason)
 	case wire.TypeError:
 		s.refusedLocked(f.Code, f.Message)
 	}
@@ -118,7 +118,7 @@ func (s *Subscription) changeLocked(f *frame) {
 	}
 	e := Event{Kind: Kind(f.ChangeType), Reason: f.Reason, Seq: seq, Commit: f.Commit,
 		Rows: s.layout.rows(f.Rows), Old: s.layout.rows(f.OldValues),
-		Schema: s.layout.schema}
+		Schema: s.layout.schema, Position: f.Position, Append: f.Append}
 	s.pending = append(s.pending, e)
 	if !f.Commit {
 		return
@@ -144,10 +144,28 @@ func (s *Subscription) progressLocked(seq clock.Seq) {
 	}
 }
 
+// endCode returns the code of a reason for which a server ends a query.
+func endCode(reason string) fault.Code {
+	switch reason {
+	case "shutting_down":
+		return fault.ShuttingDown
+	case "slow_consumer":
+		return fault.SlowConsumer
+	case "access_revoked":
+		return fault.PermissionDenied
+	case "table_dropped":
+		return fault.TableNotFound
+	}
+	return "" // unsubscribed, killed, or one of a newer server: it stays ended
+}
+
 // refusedLocked decides after an error whether to try again.
 func (s *Subscription) refusedLocked(code fault.Code, message string) {
 	known := code.Info().Code == code
 	switch {
+	case code == fault.SlowConsumer && s.opts.Policy == wire.Disconnect:
+		s.dropLocked()
+		s.endLocked(fault.New(code, "%s; go on from the cursor", message))
 	case code == fault.CursorTooOld && s.cursor > 0:
 		s.dropLocked()
 		s.restartLocked(string(code))

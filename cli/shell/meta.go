@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 )
@@ -28,7 +27,7 @@ func metaCommands() []metaCommand {
 		{`\x`, "[on|off]", "one line for each column", (*Shell).metaExpanded},
 		{`\timing`, "[on|off]", "show how long statements take", (*Shell).metaTiming},
 		{`\format`, "[table|json|ndjson|csv]", "how rows are printed", (*Shell).metaFormat},
-		{`\watch`, "[seconds]", "repeat the last statement until Ctrl-C", (*Shell).metaWatch},
+		{`\watch`, "[seconds]", "show the last result as it changes, until Ctrl-C", (*Shell).metaWatch},
 		{`\subscribe`, "SELECT ...", "follow a query", (*Shell).metaSubscribe},
 		{`\unsubscribe`, "[id]", "end one or all followed queries", (*Shell).metaUnsubscribe},
 		{`\as`, "[user]", "act for another user, or for yourself again", (*Shell).metaAs},
@@ -146,39 +145,6 @@ func (s *Shell) metaFormat(_ context.Context, args string) error {
 	}
 	s.say("format is %s", s.format)
 	return nil
-}
-
-// metaWatch repeats the last statement. Ctrl-C ends it, during a wait without
-// an error.
-func (s *Shell) metaWatch(ctx context.Context, args string) error {
-	every := 2 * time.Second
-	if args != "" {
-		n, err := strconv.ParseFloat(args, 64)
-		if err != nil || !(n >= 0.1 && n <= 86400) {
-			return s.refuse(fault.New(fault.InvalidParameter,
-				"%q is no number of seconds from 0.1 to 86400", args))
-		}
-		every = time.Duration(n * float64(time.Second))
-	}
-	if s.last == "" {
-		return s.refuse(fault.New(fault.EmptySQL, "run the statement once, then watch it"))
-	}
-	for {
-		s.say("%s every %s: %s", time.Now().Format(time.TimeOnly), every, printable(fold(s.last)))
-		if err := s.run(ctx, s.last); err != nil || s.interrupted {
-			return err
-		}
-		wait := time.NewTimer(every)
-		select {
-		case <-wait.C:
-		case <-s.opts.Interrupts:
-			wait.Stop()
-			return nil
-		case <-ctx.Done():
-			wait.Stop()
-			return ctx.Err()
-		}
-	}
 }
 
 func (s *Shell) metaSubscribe(ctx context.Context, sql string) error {

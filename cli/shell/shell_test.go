@@ -303,6 +303,52 @@ func TestShell_interrupt(t *testing.T) {
 	})
 }
 
+// reacting calls f with what is printed.
+type reacting func(text string)
+
+func (f reacting) Write(p []byte) (int, error) {
+	f(string(p))
+	return len(p), nil
+}
+
+func TestShell_watch_shows_the_result_when_it_changes(t *testing.T) {
+	s := clienttest.New(t)
+	s.Rows("SELECT * FROM chat.messages", []string{"id:BigInt", "text:Text"})
+	s.Commit(1)
+	interrupts := make(chan os.Signal, 1)
+	var shown []string
+	_, errs, _, _ := play(t, s.URL, func(o *shell.Options) {
+		o.Interrupts = interrupts
+		o.Out = reacting(func(text string) {
+			switch shown = append(shown, text); len(shown) {
+			case 2: // the first is the statement's own answer
+				s.Commit(2)
+			case 3:
+				interrupts <- os.Interrupt
+			}
+		})
+	}, "SELECT * FROM chat.messages;", `\watch`, "SELECT * FROM chat.messages;")
+	if len(shown) != 4 || !strings.Contains(shown[1], "message 1") ||
+		!strings.Contains(shown[2], "message 2") || !strings.Contains(shown[2], "(2 rows)") {
+		t.Errorf("shown %q\n%s", shown, errs)
+	}
+	t.Run("and repeats what can't be followed", func(t *testing.T) {
+		n := 0
+		s.Answer("W", func(*http.Request, wire.SQLRequest) (*wire.SQLResponse, error) {
+			if n++; n == 3 {
+				interrupts <- os.Interrupt
+			}
+			s.Refuse(fault.New(fault.LiveUnsupportedQuery, "no"))
+			return clienttest.Success(wire.Result{Message: "watched"}), nil
+		})
+		out, _, _, _ := play(t, s.URL, func(o *shell.Options) { o.Interrupts = interrupts },
+			"W;", `\watch`)
+		if strings.Count(out, "watched") < 2 {
+			t.Errorf("output\n%s", out)
+		}
+	})
+}
+
 func TestShell_Complete(t *testing.T) {
 	s := clienttest.New(t)
 	s.Rows("SELECT kind FROM system.statements", []string{"kind:Text"}, []any{"CREATE USER TABLE"})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/coder/websocket"
@@ -30,10 +31,11 @@ type feed struct {
 	stop    context.CancelFunc
 	opens   []wire.Subscription
 	auths   []string
-	warn    int  // warnings of a token's end, told to each socket once
-	muted   bool // pings are not answered
-	stalled bool // next_batch is not answered
-	byes    int  // closings, told to each socket once
+	warn    int      // warnings of a token's end, told to each socket once
+	muted   bool     // pings are not answered
+	stalled bool     // next_batch is not answered
+	raws    []string // messages in place of changes, sent to each socket once
+	byes    int      // closings, told to each socket once
 	bye     error
 }
 
@@ -115,6 +117,13 @@ func (s *Server) Refuse(err error) {
 func (s *Server) WarnExpiry() {
 	f := &s.feed
 	f.update(func() { f.warn++ })
+}
+
+// Raw sends messages to all subscriptions that have their snapshot, with $id in
+// place of the subscription's id. They are not part of the history.
+func (s *Server) Raw(messages ...string) {
+	f := &s.feed
+	f.update(func() { f.raws = append(f.raws, messages...) })
 }
 
 // Bye closes all sockets with the close frame of err, behind what they were
@@ -256,7 +265,7 @@ func (c *follower) write(ctx context.Context) {
 	defer c.conn.CloseNow()
 	f := &c.s.feed
 	f.mu.Lock()
-	warned, byes := f.warn, f.byes
+	warned, byes, raws := f.warn, f.byes, len(f.raws)
 	f.mu.Unlock()
 	for {
 		f.mu.Lock()
@@ -265,6 +274,8 @@ func (c *follower) write(ctx context.Context) {
 			warned = f.warn
 			out = append(out, wire.AuthExpiring{Type: wire.TypeAuthExpiring})
 		}
+		out = append(out, c.raw(f.raws[raws:])...)
+		raws = len(f.raws)
 		closing := f.byes > byes
 		if closing {
 			f.held = 0
@@ -331,6 +342,17 @@ func (c *follower) changesLocked() (out []any) {
 	return out
 }
 
+func (c *follower) raw(messages []string) (out []any) {
+	for _, m := range messages {
+		for id, sub := range c.subs {
+			if sub.ready {
+				out = append(out, json.RawMessage(strings.ReplaceAll(m, "$id", id)))
+			}
+		}
+	}
+	return out
+}
+
 // post handles what the reader passed on.
 func (c *follower) post(m any) []any {
 	f := &c.s.feed
@@ -378,7 +400,8 @@ func (c *follower) openLocked(sub *subscriber) []any {
 	}
 	c.subs[sub.ID] = sub
 	return []any{wire.SubscriptionAck{Type: wire.TypeSubscriptionAck, SubscriptionID: sub.ID,
-		Schema: []wire.Column{{Name: "id", DataType: "BigInt", Index: 0},
+		Schema: []wire.Column{
+			{Name: "id", DataType: "BigInt", Index: 0, Flags: []wire.Flag{wire.PrimaryKey}},
 			{Name: "text", DataType: "Text", Index: 1}}, SchemaVersion: 1}, sub.next()}
 }
 
