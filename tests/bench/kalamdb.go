@@ -42,13 +42,10 @@ func (b *bench) kalamdb(ctx context.Context) (err error) {
 		}
 	}
 	for _, clients := range []int{1, 16, 64} {
-		o, err := drive(ctx, clients, b.duration, func(i int) (client, error) {
+		err := b.load(ctx, Figure{Name: "insert", Durability: "sync", Clients: clients,
+			Conditions: "one row of 200 bytes over HTTP"}, s.PID(), func(i int) (client, error) {
 			return s.inserter(i, clients)
 		})
-		if err != nil {
-			return err
-		}
-		err = b.reportLoad("insert", "sync", clients, o, "one row of 200 bytes over HTTP")
 		if err != nil {
 			return err
 		}
@@ -70,34 +67,11 @@ func (b *bench) kalamdb(ctx context.Context) (err error) {
 		}},
 	}
 	for _, r := range reads {
-		o, err := drive(ctx, readers, b.duration, func(i int) (client, error) {
+		err := b.load(ctx, Figure{Name: r.name, Durability: "none", Clients: readers,
+			Conditions: r.conditions}, s.PID(), func(i int) (client, error) {
 			return s.reader(i, r.sql, r.params)
 		})
 		if err != nil {
-			return err
-		}
-		if err := b.reportLoad(r.name, "none", readers, o, r.conditions); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reportLoad prints the rate of a load and its latencies.
-func (b *bench) reportLoad(
-	name, durability string, clients int, o outcome, conditions string,
-) error {
-	f := Figure{Durability: durability, Clients: clients, Conditions: conditions}
-	for _, part := range []struct {
-		suffix, unit string
-		value        float64
-	}{
-		{"", "per second", o.perSecond},
-		{"_p50", "ms", millis(o.at(0.5))},
-		{"_p99", "ms", millis(o.at(0.99))},
-	} {
-		f.Name, f.Unit, f.Value = name+part.suffix, part.unit, part.value
-		if err := b.report(f); err != nil {
 			return err
 		}
 	}

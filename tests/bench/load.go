@@ -12,6 +12,7 @@ import (
 type outcome struct {
 	perSecond float64
 	latencies []time.Duration // sorted
+	cpu       usage           // of all of it
 }
 
 // at returns the latency below which the given share of all lies.
@@ -29,10 +30,10 @@ type client struct {
 }
 
 // drive runs clients at once for a duration, each doing one step after
-// another, and stops at the first error.
-func drive(ctx context.Context, clients int, d time.Duration, make func(i int) (client, error)) (
-	outcome, error,
-) {
+// another, and stops at the first error. pid is the server that they load.
+func drive(ctx context.Context, pid, clients int, d time.Duration,
+	make func(i int) (client, error),
+) (outcome, error) {
 	var running []client
 	for i := range clients {
 		c, err := make(i)
@@ -52,6 +53,10 @@ func drive(ctx context.Context, clients int, d time.Duration, make func(i int) (
 		all  []time.Duration
 		errs []error
 	)
+	before, err := cpuOf(pid)
+	if err != nil {
+		return outcome{}, err
+	}
 	start := time.Now()
 	for _, c := range running {
 		wg.Go(func() {
@@ -64,8 +69,10 @@ func drive(ctx context.Context, clients int, d time.Duration, make func(i int) (
 	}
 	wg.Wait()
 	elapsed := time.Since(start)
+	after, err := cpuOf(pid)
 	slices.Sort(all)
-	return outcome{float64(len(all)) / elapsed.Seconds(), all}, errors.Join(errs...)
+	return outcome{float64(len(all)) / elapsed.Seconds(), all, after.since(before)},
+		errors.Join(append(errs, err)...)
 }
 
 func repeat(ctx context.Context, step func(n int) error) ([]time.Duration, error) {
@@ -78,4 +85,36 @@ func repeat(ctx context.Context, step func(n int) error) ([]time.Duration, error
 		took = append(took, time.Since(from))
 	}
 	return took, nil
+}
+
+// load drives the clients that f tells of and reports its rate, its latencies
+// and what a step of it took of the processors.
+func (b *bench) load(
+	ctx context.Context, f Figure, pid int, make func(i int) (client, error),
+) error {
+	if !b.loads.MatchString(f.Name) {
+		return nil
+	}
+	o, err := drive(ctx, pid, f.Clients, b.duration, make)
+	if err != nil {
+		return err
+	}
+	steps := float64(max(len(o.latencies), 1))
+	name := f.Name
+	for _, part := range []struct {
+		suffix, unit string
+		value        float64
+	}{
+		{"", "per second", o.perSecond},
+		{"_p50", "ms", millis(o.at(0.5))},
+		{"_p99", "ms", millis(o.at(0.99))},
+		{"_cpu_server", "µs each", float64(o.cpu.server.Microseconds()) / steps},
+		{"_cpu_client", "µs each", float64(o.cpu.client.Microseconds()) / steps},
+	} {
+		f.Name, f.Unit, f.Value = name+part.suffix, part.unit, part.value
+		if err := b.report(f); err != nil {
+			return err
+		}
+	}
+	return nil
 }

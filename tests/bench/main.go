@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -34,8 +35,9 @@ type Figure struct {
 // bench is one run: what to measure, for how long, and where figures go.
 type bench struct {
 	binary   string
-	duration time.Duration // of each measured load
-	only     *regexp.Regexp
+	duration time.Duration  // of each measured load
+	only     *regexp.Regexp // parts
+	loads    *regexp.Regexp // of a part
 	print    func(Figure) error
 	notes    io.Writer // what was skipped, for people
 }
@@ -44,16 +46,18 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	bin := flag.String("bin", "bin/kalamdb-server", "the server to measure")
-	only := flag.String("only", "", "run only what matches this expression")
+	only := flag.String("only", "", "run only the parts that match this expression")
+	loads := flag.String("load", "", "of them, run only the loads that match this expression")
 	duration := flag.Duration("time", 5*time.Second, "how long each load runs")
 	table := flag.Bool("table", false, "print a table for docs/benchmarks.md instead of JSON")
 	flag.Parse()
-	match, err := regexp.Compile(*only)
-	if err != nil {
+	parts, err := regexp.Compile(*only)
+	wanted, loadsErr := regexp.Compile(*loads)
+	if err := errors.Join(err, loadsErr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
 	}
-	b := &bench{binary: *bin, duration: *duration, only: match, notes: os.Stderr}
+	b := &bench{binary: *bin, duration: *duration, only: parts, loads: wanted, notes: os.Stderr}
 	b.print = func(f Figure) error { return json.NewEncoder(os.Stdout).Encode(f) }
 	if *table {
 		fmt.Print("| figure | value | unit | clients | durability | conditions |\n" +

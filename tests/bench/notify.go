@@ -39,14 +39,11 @@ func (b *bench) notify(ctx context.Context) (err error) {
 	if err := b.idleSubscribers(ctx, s); err != nil {
 		return err
 	}
-	o, err := drive(ctx, writers, b.duration, func(i int) (client, error) {
+	return b.load(ctx, Figure{Name: "notify", Durability: "sync", Clients: writers,
+		Conditions: "from sending an INSERT until its subscriber has the change, " +
+			strconv.Itoa(subscribers) + " subscribers"}, s.PID(), func(i int) (client, error) {
 		return s.notifier(all, i)
 	})
-	if err != nil {
-		return err
-	}
-	return b.reportLoad("notify", "sync", writers, o, "from sending an INSERT until its subscriber "+
-		"has the change, "+strconv.Itoa(subscribers)+" subscribers")
 }
 
 // idleSubscribers measures what more subscribers take, beside those that are

@@ -35,7 +35,8 @@ func (b *bench) postgres(ctx context.Context) (err error) {
 	}
 	const through = " through pgx, PostgreSQL with its default settings"
 	for _, clients := range []int{1, 16, 64} {
-		o, err := drive(ctx, clients, b.duration, func(i int) (client, error) {
+		err := b.load(ctx, Figure{Name: "postgres_insert", Durability: "sync", Clients: clients,
+			Conditions: "one row" + through}, pg.pid(), func(i int) (client, error) {
 			return pg.client(ctx, "INSERT INTO written VALUES ($1, $2, $3, $4)", func(n int) []any {
 				return []any{"writer" + strconv.Itoa(i), clients, n, content}
 			})
@@ -43,12 +44,9 @@ func (b *bench) postgres(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		err = b.reportLoad("postgres_insert", "sync", clients, o, "one row"+through)
-		if err != nil {
-			return err
-		}
 	}
-	o, err := drive(ctx, readers, b.duration, func(i int) (client, error) {
+	err = b.load(ctx, Figure{Name: "postgres_select_by_key", Durability: "none", Clients: readers,
+		Conditions: "one row" + through}, pg.pid(), func(i int) (client, error) {
 		return pg.client(ctx, "SELECT content FROM messages WHERE user_id = $1 AND conversation = $2 "+
 			"AND id = $3", func(int) []any {
 			return []any{reader(i), rand.IntN(conversations), rand.IntN(perTalk)}
@@ -57,20 +55,13 @@ func (b *bench) postgres(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	err = b.reportLoad("postgres_select_by_key", "none", readers, o, "one row"+through)
-	if err != nil {
-		return err
-	}
-	o, err = drive(ctx, readers, b.duration, func(i int) (client, error) {
+	return b.load(ctx, Figure{Name: "postgres_last_50", Durability: "none", Clients: readers,
+		Conditions: "50 rows" + through}, pg.pid(), func(i int) (client, error) {
 		return pg.client(ctx, "SELECT id, content FROM messages WHERE user_id = $1 "+
 			"AND conversation = $2 ORDER BY id DESC LIMIT 50", func(int) []any {
 			return []any{reader(i), rand.IntN(conversations)}
 		})
 	})
-	if err != nil {
-		return err
-	}
-	return b.reportLoad("postgres_last_50", "none", readers, o, "50 rows"+through)
 }
 
 var errNoPostgres = errors.New("no PostgreSQL is installed")
@@ -158,6 +149,8 @@ func (pg *cluster) owner() (*syscall.SysProcAttr, error) {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}},
 		os.Chown(pg.dir, uid, gid)
 }
+
+func (pg *cluster) pid() int { return pg.cmd.Process.Pid }
 
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

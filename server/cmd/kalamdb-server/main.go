@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -161,8 +162,20 @@ func serve(opts app.Options) error {
 			}
 		}
 	}()
+	moreThreads()
 	err := app.Run(ctx, opts)
 	close(ended)
 	<-watched
 	return err
+}
+
+// moreThreads has Go run more goroutines at once than there are processors,
+// and leaves it to the system to share them out. With one for each, a commit
+// whose sync has ended waits behind all requests that are ready to run, since
+// Go gives a thread that comes back from the disk no place of its own.
+func moreThreads() {
+	const least, perProcessor = 8, 2
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(least, perProcessor*runtime.GOMAXPROCS(0)))
+	}
 }
