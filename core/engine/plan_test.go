@@ -1,9 +1,11 @@
 package engine_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 )
 
@@ -50,5 +52,44 @@ func TestEngine_Plans(t *testing.T) {
 	if hits := figures["plan_cache_hits"]; hits < 150 || figures["plan_cache_misses"] == 0 ||
 		figures["plan_cache_entries"] == 0 {
 		t.Errorf("figures of the plans: %v", figures)
+	}
+}
+
+// TestEngine_PlannedInsertFindsDuplicates checks that an INSERT whose plan
+// looked nothing up is refused with the words of one that did, and that of
+// several at once one is done.
+func TestEngine_PlannedInsertFindsDuplicates(t *testing.T) {
+	b := inMemory(t)
+	b.chat()
+	const insert = "INSERT INTO chat.messages VALUES (?, ?, ?)"
+	b.run(alice, insert, 1, 1, "first")
+	err := b.fails(alice, fault.DuplicateKey, insert, 1, 1, "again")
+	want := b.fails(alice, fault.DuplicateKey, "INSERT INTO chat.messages SELECT 1, 1, 'again'")
+	if err.Error() != want.Error() || !strings.Contains(err.Error(), "id = 1") {
+		t.Errorf("with a plan %v, without %v", err, want)
+	}
+	b.run(alice, "DELETE FROM chat.messages WHERE conversation = 1 AND id = 1")
+	b.run(alice, insert, 1, 1, "third")
+	b.want(alice, "third", "SELECT content FROM chat.messages")
+
+	const many = 8
+	refused := make(chan error, many)
+	for range many {
+		go func() {
+			_, err := b.db.Query(t.Context(), bob, insert, 2, 2, "at once")
+			refused <- err
+		}()
+	}
+	done := 0
+	for range many {
+		switch err := <-refused; {
+		case err == nil:
+			done++
+		case !fault.Is(err, fault.DuplicateKey):
+			t.Errorf("refused with %v", err)
+		}
+	}
+	if done != 1 {
+		t.Errorf("%d of %d inserts of one key were done", done, many)
 	}
 }

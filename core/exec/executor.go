@@ -220,6 +220,8 @@ type run struct {
 	session *Session            // whose mu is held
 	rest    []dialect.Statement // of the request, behind st
 
+	assumed bool // a plan assumed what was not so: the engine plans it
+
 	acted []act // for other users
 }
 
@@ -331,7 +333,7 @@ func (t *timed) Next(context.Context) ([]value.Value, error) { return t.Rows.Nex
 // there is one, else by the query engine. The caller keeps v.
 func (r *run) plan(ctx context.Context, v *store.View) (*sqlengine.Result, error) {
 	env := r.env(v)
-	if env.Pending == nil && !r.x.PlanAll {
+	if env.Pending == nil && !r.x.PlanAll && !r.assumed {
 		if res, handled, err := r.x.plans.Run(ctx, r.st, env); handled {
 			return res, err
 		}

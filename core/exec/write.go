@@ -37,14 +37,13 @@ func (r *run) write(ctx context.Context, emit Sink) error {
 		if !again {
 			return emit(res)
 		}
-		r.x.conflicts.Add(1)
 	}
 	return fault.New(fault.TransactionConflict,
 		"the rows were changed by others %d times in a row; run it again", tries+1)
 }
 
 // tryWrite plans the statement on the present state and proposes it. again
-// says that others were faster.
+// says that others were faster, or that what its plan assumed was not so.
 func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 	res *Result, again bool, err error,
 ) {
@@ -89,8 +88,13 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 		res, err := r.repeated(out)
 		return res, false, err
 	case out.Stale:
+		r.x.conflicts.Add(1)
 		return nil, true, r.x.Catalog.Refresh()
 	case fault.Is(out.Err, fault.TransactionConflict):
+		r.x.conflicts.Add(1)
+		return nil, true, nil
+	case fault.Is(out.Err, fault.DuplicateKey) && planned.Assumed:
+		r.assumed = true
 		return nil, true, nil
 	case out.Err != nil:
 		return nil, false, out.Err

@@ -19,6 +19,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 	"github.com/kalamdb/kalamdb-go/sql/engine"
 	"github.com/kalamdb/kalamdb-go/sql/plan"
+	"github.com/kalamdb/kalamdb-go/sql/writeset"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/memkv"
 	"github.com/kalamdb/kalamdb-go/store/row"
@@ -126,6 +127,9 @@ func (w *world) run(c caller, sql string, params ...value.Value) (a answer, writ
 	if w.plans != nil {
 		res, a.handled, err = w.plans.Run(ctx, st, env)
 	}
+	if a.handled && err == nil && res.Assumed && w.taken(res.Writes.Writes()) {
+		a.handled = false // as it is found out when the writes are applied
+	}
 	if !a.handled {
 		env.View.Release()
 		env = w.env(c, params) // with ids from the beginning
@@ -151,6 +155,24 @@ func (w *world) run(c caller, sql string, params ...value.Value) (a answer, writ
 		writes = append(writes, writesOf{x.Table, x.User, x.Op, x.PK, x.Payload})
 	}
 	return a, writes
+}
+
+// taken reports whether a key that is to be inserted is there.
+func (w *world) taken(writes []writeset.Write) bool {
+	w.t.Helper()
+	v := w.db.View()
+	defer v.Release()
+	for _, x := range writes {
+		part, _ := w.db.Partition(x.Table.Partition(x.Table.Shard(x.User, shards)))
+		rec, found, err := table.Table{Part: part}.Get(v, x.User, x.PK)
+		if err != nil {
+			w.t.Fatalf("read before a write: %v", err)
+		}
+		if found && !rec.Deleted {
+			return true
+		}
+	}
+	return false
 }
 
 type writesOf struct {

@@ -36,7 +36,7 @@ type key struct {
 // The zero Set is empty and ready to use.
 type Set struct {
 	writes []*Write
-	byKey  map[key]*Write
+	byKey  map[key]*Write // once there are more than few
 	bytes  int
 	sorted map[owner][]*Write // by primary key; made by Range, dropped by a new key
 }
@@ -51,24 +51,28 @@ type owner struct {
 // inserted and deleted again within the set has Op 0 and stands for "absent,
 // as before".
 func (s *Set) Lookup(t ident.TableID, u ident.UserID, pk []byte) *Write {
-	return s.byKey[key{t, u, string(pk)}]
+	if s.byKey != nil {
+		return s.byKey[key{t, u, string(pk)}]
+	}
+	for _, w := range s.writes {
+		if w.Table.ID == t && w.User == u && bytes.Equal(w.PK, pk) {
+			return w
+		}
+	}
+	return nil
 }
+
+// few is how many writes are looked through one by one.
+const few = 8
 
 // Add records w, merging it with an earlier write of the same key: what is
 // expected of the stored row stays that of the first, the new state is that of
 // the last. The set keeps w's slices.
 func (s *Set) Add(w Write) {
-	k := key{w.Table.ID, w.User, string(w.PK)}
 	s.bytes += len(w.PK) + len(w.Payload)
-	prev := s.byKey[k]
+	prev := s.Lookup(w.Table.ID, w.User, w.PK)
 	if prev == nil {
-		if s.byKey == nil {
-			s.byKey = make(map[key]*Write)
-		}
-		c := w
-		s.byKey[k] = &c
-		s.writes = append(s.writes, &c)
-		delete(s.sorted, owner{w.Table.ID, w.User})
+		s.put(&w)
 		return
 	}
 	s.bytes -= len(prev.PK) + len(prev.Payload)
@@ -82,6 +86,21 @@ func (s *Set) Add(w Write) {
 		prev.Op = row.Update
 	default:
 		prev.Op = row.Insert
+	}
+}
+
+// put adds a write of a new key.
+func (s *Set) put(w *Write) {
+	s.writes = append(s.writes, w)
+	delete(s.sorted, owner{w.Table.ID, w.User})
+	if s.byKey == nil && len(s.writes) > few {
+		s.byKey = make(map[key]*Write)
+		for _, x := range s.writes {
+			s.byKey[key{x.Table.ID, x.User, string(x.PK)}] = x
+		}
+	}
+	if s.byKey != nil {
+		s.byKey[key{w.Table.ID, w.User, string(w.PK)}] = w
 	}
 }
 

@@ -64,3 +64,23 @@ func TestSet_LaterWriteIsOfItsSchemaVersion(t *testing.T) {
 		t.Errorf("a payload of version 2 is written as version %d: %+v", w.Table.Version, w)
 	}
 }
+
+func TestSet_FindsEachOfManyKeys(t *testing.T) {
+	table := &ddl.Table{ID: 100}
+	var s writeset.Set
+	for round := range 2 {
+		for i := range 40 {
+			pk := fmt.Appendf(nil, "k%d", i)
+			s.Add(writeset.Write{Table: table, Op: row.Insert, PK: pk, Payload: []byte{byte(round)}})
+			for back := range i + 1 {
+				w := s.Lookup(100, "", fmt.Appendf(nil, "k%d", back))
+				if w == nil || string(w.PK) != fmt.Sprintf("k%d", back) {
+					t.Fatalf("with %d keys, key %d is %+v", i+1, back, w)
+				}
+			}
+		}
+		if s.Len() != 40 || s.Lookup(100, "", []byte("k40")) != nil {
+			t.Fatalf("the set holds %d keys", s.Len())
+		}
+	}
+}
