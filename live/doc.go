@@ -15,10 +15,11 @@
 //     also after a restart. A cursor inside a commit that has more to tell
 //     resumes at that commit's start. When history no longer reaches back, a
 //     Resync says so and a new snapshot follows.
-//  4. Publishing never waits for a subscriber. What waits for one is bounded
-//     in events and bytes; when that is full it is dropped, and the subscriber
-//     is given it from history at its own pace, or ended with its cursor, by
-//     the policy it chose.
+//  4. Publishing never waits for a subscriber. What waits for one, for one
+//     socket and for all is bounded; beyond it the subscriber is given it from
+//     history at its own pace (Replay), or the last state of each row that has
+//     changed (Conflate), or is ended with its cursor (Disconnect), by the
+//     policy it chose.
 //
 // Rows of a stream table expire, and that is not told: a subscriber drops a row
 // that is older than the table's TTL by itself. A snapshot has no row that has
@@ -32,8 +33,8 @@
 // # Mechanics
 //
 // The package runs no goroutines. Committers push: Publish composes each
-// distinct query's events once, with no lock held, and appends the same
-// pointers to the queues of its live subscriptions. Subscribers pull: Notify
+// distinct query's events once, with no lock held, and appends them to one list
+// in which each live subscription has its place. Subscribers pull: Notify
 // says that there is something, Poll hands it out. All reading of the store is
 // done by Poll, in bounded pieces, each from a view that it releases before it
 // returns; so a slow subscriber holds neither a view nor a goroutine.

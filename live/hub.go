@@ -13,6 +13,7 @@ import (
 // use and runs no goroutines: commits push, subscribers pull.
 type Hub struct {
 	opts  Options
+	total *Budget        // of the events that wait for anybody
 	reads sync.WaitGroup // Polls that hold a view
 
 	mu struct {
@@ -28,6 +29,7 @@ type Hub struct {
 // New returns a Hub over opts.Source.
 func New(opts Options) *Hub {
 	h := &Hub{opts: opts.withDefaults()}
+	h.total = h.opts.Total
 	h.mu.subs = make(map[ident.LiveID]*Subscription)
 	h.mu.owners = make(map[ident.UserID]int)
 	h.mu.shards = make(map[ident.ShardID]*shard)
@@ -43,6 +45,9 @@ func (h *Hub) Close() {
 	h.end(func(*Subscription) bool { return true }, ShuttingDown)
 	h.reads.Wait()
 }
+
+// Total is the budget of what waits for all subscribers.
+func (h *Hub) Total() *Budget { return h.total }
 
 // enter counts a reader that Close waits for, unless the hub is closed.
 func (h *Hub) enter() bool {

@@ -264,7 +264,6 @@ func TestHub_Subscribe_refuses(t *testing.T) {
 		{"no user", with(func(s *live.Spec) { s.User = "" }), fault.UserRequired},
 		{"a shared table", with(func(s *live.Spec) { s.Query = shared }), fault.LiveSharedTable},
 		{"a system table", with(func(s *live.Spec) { s.Query = system }), fault.LiveUnsupportedQuery},
-		{"conflate", with(func(s *live.Spec) { s.Options.Policy = live.Conflate }), fault.Unsupported},
 		{"a policy", with(func(s *live.Spec) { s.Options.Policy = "x" }), fault.InvalidParameter},
 		{"a batch", with(func(s *live.Spec) { s.Options.BatchSize = 11 }), fault.InvalidParameter},
 		{"no batch", with(func(s *live.Spec) { s.Options.BatchSize = -1 }), fault.InvalidParameter},
@@ -299,8 +298,8 @@ func TestHub_List(t *testing.T) {
 	b := got[1]
 	want := live.Info{ID: "b", Owner: "root", User: "alice", Table: notes.ID, Query: follow{}.text(),
 		State: "live", Cursor: r.cursor, Queued: 1, QueuedBytes: b.QueuedBytes, Delivered: 1,
-		Created: b.Created}
-	if b != want || b.QueuedBytes == 0 || b.Created.IsZero() {
+		Policy: live.Replay, Created: b.Created, Lag: b.Lag}
+	if b != want || b.QueuedBytes == 0 || b.Lag <= 0 || b.Created.IsZero() {
 		t.Errorf("info %+v, want %+v", b, want)
 	}
 }

@@ -144,7 +144,9 @@ type Event struct {
 	// and the whole projected row. Empty for an Insert.
 	OldColumns []predicate.Column
 	Old        [][]value.Value
-	Seq        clock.Seq // of the row's version
+	// Seq is that of the row's version; of the last event of a conflated round,
+	// the seq that the round reached.
+	Seq clock.Seq
 	// Commit marks the last event of its commit for this query. Its Seq is the
 	// cursor to keep.
 	Commit bool

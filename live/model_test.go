@@ -41,6 +41,11 @@ func randomFollow(rnd *rand.Rand) follow {
 	}
 }
 
+// randomPolicy is one by which no subscription ends.
+func randomPolicy(rnd *rand.Rand) live.Policy {
+	return []live.Policy{live.Replay, live.Conflate}[rnd.IntN(2)]
+}
+
 func randomCommits(rnd *rand.Rand) []commit {
 	commits := make([]commit, 1+rnd.IntN(3))
 	for i := range commits {
@@ -64,6 +69,7 @@ func randomCommits(rnd *rand.Rand) []commit {
 func tightOptions(rnd *rand.Rand) live.Options {
 	return live.Options{
 		QueueEvents: 1 + rnd.IntN(12), QueueBytes: 500 + rnd.IntN(20000),
+		Total: live.NewBudget(2000 + rnd.IntN(20000)), TakeBytes: 1 + rnd.IntN(2000),
 		ScanRows: 1 + rnd.IntN(8), BatchBytes: 200 + rnd.IntN(5000),
 	}
 }
@@ -115,7 +121,7 @@ func interleave(t *testing.T, rnd *rand.Rand) {
 			w.apply(randomCommits(rnd)...)
 		case n < 36 && len(readers) < 8:
 			readers = append(readers, w.open(users[rnd.IntN(len(users))], randomFollow(rnd),
-				live.SubscribeOptions{BatchSize: 1 + rnd.IntN(10)}))
+				live.SubscribeOptions{BatchSize: 1 + rnd.IntN(10), Policy: randomPolicy(rnd)}))
 		case n == 36:
 			w.trim(w.applied - clock.Seq(rnd.IntN(60)))
 		case n == 37:
@@ -140,6 +146,10 @@ func interleave(t *testing.T, rnd *rand.Rand) {
 		if err := r.check(); err != nil {
 			t.Fatalf("%s of %s: %v", r.f.text(), r.user, err)
 		}
+	}
+	w.restart()
+	if held := w.opts.Total.Used(); held != 0 {
+		t.Errorf("%d bytes are held for nobody", held)
 	}
 }
 
@@ -183,9 +193,10 @@ func TestHub_concurrentWriters(t *testing.T) {
 // run reads until done, then drains.
 func (r *reader) run(done <-chan struct{}, rnd *rand.Rand) {
 	bell := make(chan struct{}, 1)
+	r.opts = live.SubscribeOptions{BatchSize: 5, Policy: randomPolicy(rnd)}
 	sub, err := r.w.hub.Subscribe(live.Spec{
 		Owner: r.user, User: r.user, Query: r.f.query(),
-		Options: live.SubscribeOptions{BatchSize: 5},
+		Options: r.opts,
 		Notify: func() {
 			select {
 			case bell <- struct{}{}:

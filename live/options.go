@@ -54,9 +54,18 @@ type Options struct {
 	// QueueEvents bounds the events that wait for one subscriber. Default 1024.
 	QueueEvents int
 	// QueueBytes bounds the memory of the events that wait for one subscriber,
-	// each counted in full although subscribers share it. An empty queue takes
-	// an event of any size. Default 1 MiB.
+	// each counted in full although subscribers share it. A subscriber who has
+	// taken everything may be given an event of any size. Default 1 MiB.
 	QueueBytes int
+	// Total bounds the memory of the events that wait for all subscribers, each
+	// counted once; whoever sends them on may count there too what it holds.
+	// Beyond it no subscriber may have more than 16 KiB waiting: those who have
+	// are given it from history at their own pace, or end, by their policy. Nil
+	// means 64 MiB.
+	Total *Budget
+	// TakeBytes is how much of events one Poll takes, in memory; it takes one in
+	// any case. Default 8 KiB.
+	TakeBytes int
 	// MaxPerUser bounds the subscriptions of one owner. Default 100.
 	MaxPerUser int
 	// MaxTotal bounds all subscriptions of the hub. Default 100,000.
@@ -85,6 +94,7 @@ func (o Options) withDefaults() Options {
 	}
 	set(&o.QueueEvents, 1024)
 	set(&o.QueueBytes, 1<<20)
+	set(&o.TakeBytes, 8<<10)
 	set(&o.MaxPerUser, 100)
 	set(&o.MaxTotal, 100_000)
 	set(&o.BatchSize, 1000)
@@ -92,20 +102,31 @@ func (o Options) withDefaults() Options {
 	set(&o.BatchBytes, 1<<20)
 	set(&o.ScanRows, 4096)
 	o.BatchSize = min(o.BatchSize, o.MaxBatchSize)
+	if o.Total == nil {
+		o.Total = NewBudget(64 << 20)
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return o
 }
 
-// Policy is what happens when a subscriber's queue is full.
+// tightBytes is what may wait for one subscriber while too much waits for all.
+const tightBytes = 16 << 10
+
+// Policy is what happens when too much waits for a subscriber.
 type Policy string
 
-// The policies. Conflate is not offered yet and refused with UNSUPPORTED.
+// The policies.
 const (
 	Replay     Policy = "replay"     // the default: catch up from history, nothing is lost
 	Disconnect Policy = "disconnect" // end with SLOW_CONSUMER and the cursor
-	Conflate   Policy = "conflate"   // keep the last state of each row only
+	// Conflate catches up with the last state of each row that has changed, in
+	// the order in which those were committed. A row that came and went in
+	// between is not told. The last event of such a round is marked Commit, and
+	// its Seq is what the round reached: then the subscriber has the result as
+	// it was at that seq.
+	Conflate Policy = "conflate"
 )
 
 // SubscribeOptions are what a subscriber may choose.
@@ -117,7 +138,7 @@ type SubscribeOptions struct {
 	BatchSize int
 	// From resumes behind a cursor instead of reading a snapshot.
 	From *clock.Seq
-	// Policy is Replay when empty.
+	// Policy is Replay when empty. A resumption under Conflate is a round.
 	Policy Policy
 }
 
@@ -133,6 +154,9 @@ type Spec struct {
 	// its subscriber has is told to be the base of what follows, or not. Text
 	// of the query, ID and Options should be the same.
 	After *Subscription
+	// Budget bounds what waits for all subscriptions that have it, those of one
+	// socket; nil for none. The one that goes beyond it falls back by its policy.
+	Budget *Budget
 	// Notify is called when a subscriber that had nothing to read should Poll.
 	// It is called without locks, from committers too: it must not block, and
 	// must not call the subscription. It may be called more often than needed.
@@ -163,13 +187,10 @@ func (h *Hub) checkOptions(o *SubscribeOptions) error {
 	switch o.Policy {
 	case "":
 		o.Policy = Replay
-	case Replay, Disconnect:
-	case Conflate:
-		return fault.New(fault.Unsupported,
-			"policy %q is not supported; use %q or %q", Conflate, Replay, Disconnect)
+	case Replay, Conflate, Disconnect:
 	default:
 		return fault.New(fault.InvalidParameter,
-			"unknown policy; use %q or %q", Replay, Disconnect)
+			"unknown policy; use %q, %q or %q", Replay, Conflate, Disconnect)
 	}
 	if o.BatchSize == 0 {
 		o.BatchSize = h.opts.BatchSize

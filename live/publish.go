@@ -104,31 +104,55 @@ func (j *job) compose(im *images) {
 	}
 }
 
-// deliver appends the events to the queues of those who are live, and returns
-// whom to wake and who ended.
+// deliver appends the events to the backlogs of their groups, and returns whom
+// to wake and who ended.
 func (sh *shard) deliver(applied clock.Seq, jobs []*job) (wake, over []*Subscription) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.told = max(sh.told, applied)
 	for _, j := range jobs {
 		for _, g := range j.groups {
-			for _, s := range g.group.subs {
-				if s.state != live || (len(g.events) == 0 && g.err == nil) {
-					continue
-				}
-				idle := s.queue.len() == 0
-				alive := s.offerLocked(g.events, g.err)
-				if !alive {
-					over = append(over, s)
-				}
-				if !alive || idle && (s.queue.len() > 0 || s.state != live) {
-					wake = append(wake, s)
-				}
-			}
+			wake = g.deliverLocked(wake)
 		}
 	}
-	for _, s := range over {
-		sh.removeLocked(s)
+	for _, s := range wake {
+		if s.state == ended {
+			sh.removeLocked(s)
+			over = append(over, s)
+		}
 	}
 	return wake, over
+}
+
+// deliverLocked appends to wake those who had nothing to read before, and those
+// who have ended or must read from history.
+func (j *groupJob) deliverLocked(wake []*Subscription) []*Subscription {
+	g := j.group
+	if j.err != nil {
+		for g.live > 0 {
+			s := g.subs[0]
+			s.failLocked(j.err)
+			wake = append(wake, s)
+		}
+		return wake
+	}
+	if len(j.events) == 0 || g.live == 0 {
+		return wake
+	}
+	before := g.backlog.tail
+	g.backlog.push(j.events)
+	added := int(g.backlog.tail.bytes - before.bytes)
+	for i := 0; i < g.live; {
+		s := g.subs[i]
+		idle := s.at == before
+		if s.checkLocked(added) {
+			i++
+		} else {
+			idle = true
+		}
+		if idle {
+			wake = append(wake, s)
+		}
+	}
+	return wake
 }

@@ -76,6 +76,9 @@ func (s *Subscription) readState(ctx context.Context, now state, most int) error
 	case loading:
 		return r.load(ctx)
 	}
+	if s.opts.Policy == Conflate {
+		return r.conflate(ctx, most)
+	}
 	return r.replay(ctx, most)
 }
 
@@ -103,7 +106,7 @@ func (r *reading) covers(seq clock.Seq) error {
 
 // restart tells the subscriber to drop what it has, and begins a new snapshot.
 func (s *Subscription) restart(why ResyncReason) {
-	s.snap, s.held = newSnapshot(s.opts.LastRows), nil
+	s.snap, s.held, s.round = newSnapshot(s.opts.LastRows), nil, nil
 	s.out = append(s.out, Resync{Reason: why})
 	s.become(loading, 0)
 }

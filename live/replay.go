@@ -68,7 +68,7 @@ func (r *reading) follow(ctx context.Context, p *progress, most int) (err error)
 		for _, e := range p.events[told:] {
 			bytes += e.size
 		}
-		if n >= opts.ScanRows || len(p.events) >= most || bytes >= opts.BatchBytes {
+		if n >= opts.ScanRows || len(p.events) >= most || bytes >= opts.TakeBytes {
 			return nil
 		}
 	}
@@ -114,8 +114,8 @@ func (s *Subscription) advance(pos clock.Seq, whole bool) {
 	}
 	s.state, s.pos = lagging, pos
 	if whole && pos >= s.shard.published {
-		s.state, s.from = live, pos
-		s.group.live++
+		s.from = pos
+		s.group.enter(s)
 	}
 }
 

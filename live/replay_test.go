@@ -232,7 +232,7 @@ func TestSubscription_hugeEventPassesAnEmptyQueue(t *testing.T) {
 }
 
 func TestSubscription_pollStopsWithItsContext(t *testing.T) {
-	w := newWorld(t, memkv.Name, live.Options{})
+	w := newWorld(t, memkv.Name, live.Options{TakeBytes: 1 << 20})
 	start := w.applied
 	w.fill(600)
 	for _, o := range []live.SubscribeOptions{{}, {From: &start}} {

@@ -42,11 +42,33 @@ type groupKey struct {
 
 // group is the subscriptions of one distinct query: they share its events.
 type group struct {
-	feed  feedKey
-	key   groupKey
-	query *predicate.Query
-	subs  []*Subscription
-	live  int // of subs in state live
+	feed    feedKey
+	key     groupKey
+	query   *predicate.Query
+	subs    []*Subscription // those in state live first
+	live    int             // of subs in state live
+	backlog backlog
+}
+
+// enter makes s one that Publish tells.
+func (g *group) enter(s *Subscription) {
+	s.state, s.at = live, g.backlog.enter()
+	g.swap(s.slot, g.live)
+	g.live++
+}
+
+// leave lets go what waits for s, which is live and gets another state.
+func (g *group) leave(s *Subscription) {
+	s.budget.Add(int(s.at.bytes - g.backlog.tail.bytes))
+	g.backlog.move(s.at, nil)
+	s.at = nil
+	g.live--
+	g.swap(s.slot, g.live)
+}
+
+func (g *group) swap(i, j int) {
+	g.subs[i], g.subs[j] = g.subs[j], g.subs[i]
+	g.subs[i].slot, g.subs[j].slot = i, j
 }
 
 func newShard(id ident.ShardID) *shard {
@@ -69,22 +91,22 @@ func (sh *shard) add(s *Subscription, q *predicate.Query, u ident.UserID) {
 	gk := groupKey{q.Text, q.Table.Version}
 	g := f.groups[gk]
 	if g == nil {
-		g = &group{feed: fk, key: gk, query: q}
+		g = &group{feed: fk, key: gk, query: q, backlog: newBacklog(s.hub.total)}
 		f.groups[gk] = g
 	}
 	s.group, s.slot = g, len(g.subs)
 	g.subs = append(g.subs, s)
 }
 
-// removeLocked takes s out of its group, and the group away with its last one.
+// removeLocked takes s, which has ended, out of its group, and the group away
+// with its last one.
 func (sh *shard) removeLocked(s *Subscription) {
 	g := s.group
 	if g == nil || s.slot < 0 {
 		return
 	}
 	last := len(g.subs) - 1
-	g.subs[s.slot] = g.subs[last]
-	g.subs[s.slot].slot = s.slot
+	g.swap(s.slot, last)
 	g.subs[last] = nil
 	g.subs = g.subs[:last]
 	s.slot = -1

@@ -38,7 +38,12 @@ type Info struct {
 	Queued      int       // events that wait for it
 	QueuedBytes int
 	Delivered   uint64 // events it was given
+	Conflated   uint64 // changes that it was not given, since a later one of the row was
+	Policy      Policy
 	Created     time.Time
+	// Lag is how long the oldest change that waits for it has been waiting, or
+	// how far it is behind in history; 0 when it has everything.
+	Lag time.Duration
 }
 
 // Subscription is one live query of one subscriber. Poll and Progress are for
@@ -50,6 +55,7 @@ type Subscription struct {
 	owner   ident.UserID
 	table   ident.TableID
 	opts    SubscribeOptions
+	budget  *Budget // of its socket
 	wakeup  func()
 	created time.Time
 
@@ -57,19 +63,21 @@ type Subscription struct {
 	polling atomic.Bool
 	quiet   bool      // resumes for a subscriber who knows the cursor
 	out     []Message // composed, not yet taken
-	held    *Event    // of a commit that replay is inside of
+	held    *Event    // the last of a commit, or round, that is read from history
+	round   *round    // of a conflated subscription that reads history
 	snap    *snapshot // nil unless resuming, loading or waiting
 
 	// Guarded by shard.mu. group stays set after the end.
 	group     *group
 	slot      int // in group.subs, -1 when not there
 	state     state
-	queue     queue     // while live
+	at        *link     // in group.backlog, while live
 	from      clock.Seq // events up to it are not for this subscription
 	pos       clock.Seq // while lagging: everything up to it was composed
 	cursor    clock.Seq
 	acked     bool // the subscriber knows the columns
 	delivered uint64
+	conflated uint64
 	end       Ended
 	endTold   bool
 }
@@ -77,7 +85,7 @@ type Subscription struct {
 func newSubscription(h *Hub, spec Spec) *Subscription {
 	s := &Subscription{
 		hub: h, id: spec.ID, owner: spec.Owner, table: spec.Query.Table.ID,
-		opts: spec.Options, wakeup: spec.Notify, created: h.opts.Now(), slot: -1,
+		opts: spec.Options, budget: spec.Budget, wakeup: spec.Notify, created: h.opts.Now(), slot: -1,
 		state: loading, snap: newSnapshot(spec.Options.LastRows),
 	}
 	if spec.Options.From != nil {
@@ -105,11 +113,24 @@ func (s *Subscription) Info() Info {
 	defer s.shard.mu.Unlock()
 	i := Info{
 		ID: s.id, Owner: s.owner, Table: s.table, State: stateNames[s.state],
-		Cursor: s.cursor, Queued: s.queue.len(), QueuedBytes: s.queue.bytes,
-		Delivered: s.delivered, Created: s.created,
+		Cursor: s.cursor, Delivered: s.delivered, Conflated: s.conflated,
+		Policy: s.opts.Policy, Created: s.created,
 	}
 	if s.group != nil {
 		i.User, i.Query = s.group.feed.user, s.group.query.Text
+	}
+	since := clock.Seq(0)
+	switch s.state {
+	case live:
+		i.Queued, i.QueuedBytes = s.group.backlog.waiting(s.at)
+		if s.at.event != nil {
+			since = s.at.event.Seq
+		}
+	case lagging:
+		since = s.pos
+	}
+	if since > 0 {
+		i.Lag = max(s.hub.opts.Now().Sub(since.Time()), 0)
 	}
 	return i
 }
@@ -147,9 +168,7 @@ func (s *Subscription) step(ctx context.Context, most int) error {
 	case now == ended:
 		s.tellEndLocked()
 	case now == live && len(s.out) == 0:
-		for n := min(most, s.queue.len()); n > 0; n-- {
-			s.out = append(s.out, Changed{s.queue.pop()})
-		}
+		s.takeLocked(most)
 	}
 	s.shard.mu.Unlock()
 	if len(s.out) > 0 || now == waiting || now == live || now == ended {
@@ -158,9 +177,24 @@ func (s *Subscription) step(ctx context.Context, most int) error {
 	return s.read(ctx, now, most)
 }
 
+// takeLocked takes up to most events from the backlog, but for those that it
+// has read from the store before.
+func (s *Subscription) takeLocked(most int) {
+	at, bytes := s.at, 0
+	for ; at.event != nil && len(s.out) < most && bytes < s.hub.opts.TakeBytes; at = at.next {
+		if at.event.Seq > s.from {
+			s.out = append(s.out, Changed{at.event})
+			bytes += at.event.size
+		}
+	}
+	s.budget.Add(int(s.at.bytes - at.bytes))
+	s.group.backlog.move(s.at, at)
+	s.at = at
+}
+
 // tellEndLocked replaces what is left to hand out with the Ended message.
 func (s *Subscription) tellEndLocked() {
-	s.out, s.held, s.snap = nil, nil, nil
+	s.out, s.held, s.round, s.snap = nil, nil, nil, nil
 	if !s.endTold {
 		s.endTold = true
 		s.out = []Message{s.end}
@@ -195,7 +229,7 @@ func (s *Subscription) take(most int) ([]Message, bool) {
 	case resuming, loading, lagging:
 		return msgs, true
 	case live:
-		return msgs, len(s.out) > 0 || s.queue.len() > 0
+		return msgs, len(s.out) > 0 || s.at.event != nil
 	case ended:
 		return msgs, !s.endTold || len(s.out) > 0
 	}
@@ -216,7 +250,7 @@ func (s *Subscription) Progress() (Progress, bool) {
 	s.shard.mu.Lock()
 	defer s.shard.mu.Unlock()
 	seq := max(s.from, s.shard.told)
-	if s.state != live || len(s.out) > 0 || s.queue.len() > 0 || seq <= s.cursor {
+	if s.state != live || len(s.out) > 0 || s.at.event != nil || seq <= s.cursor {
 		return Progress{}, false
 	}
 	s.cursor = seq
@@ -262,43 +296,48 @@ func (s *Subscription) endLocked(why EndReason, err error) bool {
 		return false
 	}
 	if s.state == live {
-		s.group.live--
+		s.group.leave(s)
 	}
 	s.state = ended
-	s.queue.drop()
 	s.end = Ended{Reason: why, Err: err, Cursor: s.cursor}
 	return true
 }
 
-// offerLocked queues events for a subscription that is live. When they do not
-// fit, everything that waits is dropped: the subscription reads it from
-// history once it is polled, or ends, by its policy. It returns false when the
-// subscription has ended.
-func (s *Subscription) offerLocked(events []*Event, err error) bool {
-	switch {
-	case errors.Is(err, errSchema):
-		s.endLocked(SchemaChanged, nil)
-		return false
-	case err != nil:
-		s.endLocked(Failed, err)
-		return false
-	}
+// checkLocked looks whether what waits for a live subscription is more than
+// it may be. Then it is let go: the subscription reads it from history once it
+// is polled, or ends, by its policy. It returns false when it is no longer
+// live.
+//
+// REQUIRES: added bytes have just been appended to the backlog.
+func (s *Subscription) checkLocked(added int) bool {
 	opts := &s.hub.opts
-	for _, e := range events {
-		if e.Seq <= s.from || s.queue.push(e, opts.QueueEvents, opts.QueueBytes) {
-			continue
-		}
-		first := s.queue.drop()
-		if s.opts.Policy == Disconnect {
-			s.endLocked(SlowConsumer, fault.New(fault.SlowConsumer,
-				"the subscriber reads too slowly; resume from the cursor"))
-			return false
-		}
-		s.state, s.pos = lagging, first.Seq-1
-		s.group.live--
+	within := s.budget.Add(added)
+	events, bytes := s.group.backlog.waiting(s.at)
+	most := opts.QueueBytes
+	if s.hub.total.Over() {
+		most = min(most, tightBytes)
+	}
+	if events == 1 || within && events <= opts.QueueEvents && bytes <= most {
 		return true
 	}
-	return true
+	first := s.at.event.Seq
+	if s.opts.Policy == Disconnect {
+		s.endLocked(SlowConsumer, fault.New(fault.SlowConsumer,
+			"the subscriber reads too slowly; resume from the cursor"))
+		return false
+	}
+	s.group.leave(s)
+	s.state, s.pos = lagging, max(first-1, s.from)
+	return false
+}
+
+// failLocked ends a subscription whose events can't be composed.
+func (s *Subscription) failLocked(err error) {
+	if errors.Is(err, errSchema) {
+		s.endLocked(SchemaChanged, nil)
+		return
+	}
+	s.endLocked(Failed, err)
 }
 
 func (s *Subscription) notify() {

@@ -369,6 +369,7 @@ type Subscription struct {
 	ID        ident.LiveID
 	Remote    string // as of Request
 	Notify    func()
+	Budget    *live.Budget // of the socket; nil for none
 	// After is a subscription that this one goes on after; see live.Spec.
 	After *live.Subscription
 }
@@ -408,7 +409,7 @@ func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subsc
 	}
 	s, err := x.Hub.Subscribe(live.Spec{
 		ID: sub.ID, Owner: id.Caller, User: owner, Query: q, Options: opts, Notify: sub.Notify,
-		After: sub.After,
+		After: sub.After, Budget: sub.Budget,
 	})
 	if err != nil {
 		return nil, err

@@ -145,6 +145,7 @@ func (s *server) open(opts Options) error {
 		MaxMessageBytes:        int(s.config.Limits.FrameSize),
 		MaxResultBytes:         int(s.config.Limits.ResultSize),
 		MaxOutboxBytes:         int(s.config.Live.SocketSize),
+		Total:                  db.Hub().Total(),
 		SubscriptionsPerSocket: s.config.Live.SubscriptionsPerSocket,
 		WriteTimeout:           s.config.Live.WriteTimeout,
 		PingInterval:           s.config.Live.PingInterval,

@@ -38,7 +38,8 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 		SQL: sqlengine.Options{MaxMemoryBytes: int64(c.Limits.StatementMemory), Logger: log},
 		Live: live.Options{
 			QueueEvents: c.Live.QueueMessages, QueueBytes: int(c.Live.QueueSize),
-			MaxPerUser: c.Live.SubscriptionsPerUser,
+			MaxPerUser: c.Live.SubscriptionsPerUser, MaxTotal: c.Live.Subscriptions,
+			Total: live.NewBudget(int(c.Live.TotalSize)),
 		},
 		Settings: func() [][]value.Value { return settingRows(c) },
 		Logger:   log,

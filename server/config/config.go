@@ -69,6 +69,8 @@ type Live struct {
 	QueueMessages          int
 	QueueSize              Size
 	SocketSize             Size
+	TotalSize              Size
+	Subscriptions          int
 	WriteTimeout           time.Duration
 	PingInterval           time.Duration
 	AuthTimeout            time.Duration

@@ -72,15 +72,25 @@ var table = []Setting{
 	{Section: "live", Key: "subscriptions_per_user", Default: "100", Min: 1,
 		Doc:   "Live queries one user may hold on all sockets.",
 		field: func(c *Config) any { return &c.Live.SubscriptionsPerUser }},
+	{Section: "live", Key: "subscriptions", Default: "100000", Min: 1,
+		Doc:   "Live queries of all users together.",
+		field: func(c *Config) any { return &c.Live.Subscriptions }},
 	{Section: "live", Key: "queue_messages", Default: "1024", Min: 1,
-		Doc:   "Changes that wait for one live query before it falls back to replay.",
+		Doc: "Changes that wait for one live query. With more it reads them from history at " +
+			"its own pace, or ends, by its policy.",
 		field: func(c *Config) any { return &c.Live.QueueMessages }},
 	{Section: "live", Key: "queue_size", Default: "1MiB", Min: int64(KiB),
-		Doc:   "Bytes that wait for one live query before it falls back to replay.",
+		Doc:   "Bytes that wait for one live query, as queue_messages.",
 		field: func(c *Config) any { return &c.Live.QueueSize }},
 	{Section: "live", Key: "socket_size", Default: "4MiB", Min: int64(KiB),
-		Doc:   "Bytes that wait to be written to one WebSocket.",
+		Doc: "Bytes that wait for one WebSocket. Answers beyond it hold up its next queries; a " +
+			"live query whose change is beyond it falls back by its policy.",
 		field: func(c *Config) any { return &c.Live.SocketSize }},
+	{Section: "live", Key: "total_size", Default: "128MiB", Min: int64(MiB),
+		Doc: "Bytes that wait for all WebSockets; a change for many counts once until it is " +
+			"encoded for each. Beyond it a live query may have 16 KiB waiting, and a WebSocket " +
+			"that takes nothing for a second is closed.",
+		field: func(c *Config) any { return &c.Live.TotalSize }},
 	{Section: "live", Key: "write_timeout", Default: "10s", Min: second / 10,
 		Doc:   "How long a WebSocket may take none of what it was sent before it is closed.",
 		field: func(c *Config) any { return &c.Live.WriteTimeout }},

@@ -30,6 +30,8 @@ func (l *Loaded) validate(in Input) error {
 			"limits.sql_size is above limits.body_size, which holds it; raise body_size"},
 		{c.Live.QueueSize > c.Live.SocketSize,
 			"live.queue_size is above live.socket_size, which carries it; raise socket_size"},
+		{c.Live.SocketSize > c.Live.TotalSize,
+			"live.socket_size is above live.total_size, which bounds all; raise total_size"},
 	}
 	for _, check := range checks {
 		if check.bad {

@@ -40,6 +40,8 @@ type conn struct {
 	cancel   context.CancelFunc
 	opened   time.Time
 	lastRead atomic.Int64 // unix nanoseconds of the last complete frame
+	blocked  atomic.Int64 // unix nanoseconds when the present write began, 0 for none
+	budget   *live.Budget // of the changes that wait for it
 
 	namespace ident.NamespaceID // of the last USE; the worker's
 	session   *engine.Session   // of its queries, nil before the first; the worker's
@@ -77,6 +79,7 @@ type sub struct {
 
 func newConn(s *Server, c net.Conn, leftover []byte) *conn {
 	n := &conn{srv: s, net: c, in: newReader(c, leftover), opened: time.Now()}
+	n.budget = live.NewBudget(s.opts.MaxOutboxBytes)
 	n.ctx, n.cancel = context.WithCancel(s.ctx)
 	n.changed.L = &n.mu
 	n.lastPing = n.opened
@@ -105,6 +108,8 @@ func (c *conn) finish(err error) {
 	for c.working || c.writing {
 		c.changed.Wait()
 	}
+	c.srv.opts.Total.Add(-len(c.outbox))
+	c.outbox = nil
 	c.mu.Unlock()
 	if c.session != nil {
 		c.session.Close()
@@ -242,7 +247,9 @@ func (c *conn) queueLocked(op ws.OpCode, payload []byte) {
 	if c.outbox == nil {
 		c.outbox = getBuffer()
 	}
+	before := len(c.outbox)
 	c.outbox = appendFrame(c.outbox, op, payload)
+	c.srv.opts.Total.Add(len(c.outbox) - before)
 	c.startWriterLocked()
 }
 

@@ -166,7 +166,8 @@ func (c *conn) subscribe(who session.Identity, msg []byte) (string, error) {
 	}
 	s.spec = engine.Subscription{
 		SQL: spec.SQL, Options: options(spec.Options), Namespace: c.namespace,
-		Notify: func() { c.wake(s) }, Remote: caller.Address(c.net.RemoteAddr().String()),
+		Notify: func() { c.wake(s) }, Budget: c.budget,
+		Remote: caller.Address(c.net.RemoteAddr().String()),
 	}
 	source, err := c.srv.opts.Engine.Subscribe(c.ctx, who, s.spec)
 	if err != nil {

@@ -41,6 +41,7 @@ func (s *Server) keep() {
 
 // look ends, warns or pings the connection, as is due. It does not block.
 func (c *conn) look(now time.Time) {
+	c.relieve(now)
 	silent := now.Sub(time.Unix(0, c.lastRead.Load()))
 	c.mu.Lock()
 	if silent > (silentPings+1)*c.srv.opts.PingInterval && !c.working {
@@ -56,6 +57,21 @@ func (c *conn) look(now time.Time) {
 	c.mu.Unlock()
 	if err != nil {
 		c.close(err)
+	}
+}
+
+// stalled is how long a write may be blocked while too much waits for all.
+const stalled = time.Second
+
+// relieve has the present write time out now when too much waits for all
+// connections and this one takes none of it.
+func (c *conn) relieve(now time.Time) {
+	since := c.blocked.Load()
+	if since == 0 || !c.srv.opts.Total.Over() || now.Sub(time.Unix(0, since)) < stalled {
+		return
+	}
+	if err := c.net.SetWriteDeadline(now); err != nil {
+		c.srv.opts.Logger.Debug("stop a blocked write", "error", err)
 	}
 }
 

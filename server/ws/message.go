@@ -39,7 +39,7 @@ func appendLive(
 		if m.Err != nil {
 			dst = appendFrame(dst, ws.OpText, appendErrorMessage(nil, id, m.Err))
 		}
-		body = appendReason(begin(body, wire.TypeUnsubscribed, id), string(m.Reason))
+		body = appendEnded(begin(body, wire.TypeUnsubscribed, id), m)
 	}
 	dst = appendFrame(dst, ws.OpText, body)
 	putBuffer(body)
@@ -57,6 +57,15 @@ func begin(dst []byte, t wire.Type, id string) []byte {
 func appendReason(dst []byte, reason string) []byte {
 	dst = append(dst, `,"reason":`...)
 	return append(value.AppendJSONString(dst, reason), '}')
+}
+
+// appendEnded appends why a live query has ended, and its cursor if it has one.
+func appendEnded(dst []byte, m live.Ended) []byte {
+	if m.Cursor > 0 {
+		dst = append(dst, `,"seq":`...)
+		dst = wire.Seq(m.Cursor).AppendJSON(dst)
+	}
+	return appendReason(dst, string(m.Reason))
 }
 
 func appendSchema(dst []byte, columns []predicate.Column, v ident.SchemaVersion) []byte {

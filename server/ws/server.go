@@ -42,7 +42,8 @@ type Options struct {
 	IncludeTook            bool          // answers to queries carry their time
 	MaxMessageBytes        int           // of a message from the client; 1 MiB
 	MaxResultBytes         int           // of the results of a query; 64 MiB
-	MaxOutboxBytes         int           // that wait to be written; 4 MiB
+	MaxOutboxBytes         int           // that wait for one connection; 4 MiB
+	Total                  *live.Budget  // of what waits for all; nil for no limit
 	SubscriptionsPerSocket int           // 100
 	WriteTimeout           time.Duration // without a byte taken; 10 s
 	PingInterval           time.Duration // 30 s

@@ -147,7 +147,7 @@ func TestSocket_BadMessagesAreAnswered(t *testing.T) {
 			"TABLE_NOT_FOUND"},
 		{`{"type":"subscribe","subscription":{"id":"a","sql":"SELEC"}}`, "INVALID_SQL"},
 		{`{"type":"subscribe","subscription":{"id":"a","sql":"SELECT * FROM chat.messages",` +
-			`"options":{"policy":"conflate"}}}`, "UNSUPPORTED"},
+			`"options":{"policy":"drop"}}}`, "INVALID_PARAMETER"},
 		{`{"type":"subscribe","subscription":{"id":"a","sql":"SELECT * FROM chat.messages",` +
 			`"options":{"batch_size":0}}}`, "INVALID_PARAMETER"},
 		{`{"type":"subscribe","subscription":{"id":"a","sql":"SELECT * FROM chat.messages",` +

@@ -16,7 +16,7 @@ import (
 // Sizes of writing, in bytes and messages.
 const (
 	writePiece = 64 << 10 // that must be taken within the write timeout
-	maxPooled  = 64 << 10 // of a buffer that is kept
+	maxPooled  = 16 << 10 // of a buffer that is kept
 	pollMost   = 32       // messages of one subscription before the next one's turn
 )
 
@@ -127,9 +127,12 @@ func (c *conn) nextJob() (job, bool) {
 
 func (c *conn) do(j job) error {
 	switch {
+	case j.last:
+		return c.writeFrames(j.frames)
 	case j.frames != nil:
+		defer c.srv.opts.Total.Add(-len(j.frames))
 		err := c.writeFrames(j.frames)
-		if err == nil && !j.last { // else they are still needed
+		if err == nil { // else they are still needed
 			putBuffer(j.frames)
 		}
 		return err
@@ -174,7 +177,9 @@ func (c *conn) writeFrames(frames []byte) error {
 		if err := c.net.SetWriteDeadline(time.Now().Add(c.srv.opts.WriteTimeout)); err != nil {
 			return err
 		}
+		c.blocked.Store(time.Now().UnixNano())
 		n, err := c.net.Write(frames[at:end])
+		c.blocked.Store(0)
 		at += n
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) && n == 0:
@@ -187,8 +192,12 @@ func (c *conn) writeFrames(frames []byte) error {
 	return nil
 }
 
-// dismiss gives a client that did not read one more write timeout to take the
-// rest of its frame and to learn why it is cut off.
+// goodbyeTime bounds how long a client that did not read may take to do so
+// after all.
+const goodbyeTime = 10 * time.Second
+
+// dismiss gives a client that did not read a last while to take the rest of its
+// frame and to learn why it is cut off.
 func (c *conn) dismiss(rest []byte) {
 	err := fault.New(fault.SlowConsumer, "the client reads too slowly; resume from the cursor")
 	c.srv.opts.Logger.Info("slow websocket closed", "peer", c.net.RemoteAddr())
@@ -198,7 +207,8 @@ func (c *conn) dismiss(rest []byte) {
 	c.mu.Lock()
 	goodbye = append(goodbye, c.farewell...)
 	c.mu.Unlock()
-	if err := c.net.SetWriteDeadline(time.Now().Add(c.srv.opts.WriteTimeout)); err == nil {
+	patience := min(c.srv.opts.WriteTimeout, goodbyeTime)
+	if err := c.net.SetWriteDeadline(time.Now().Add(patience)); err == nil {
 		if _, err = c.net.Write(goodbye); err == nil {
 			err = c.net.SetReadDeadline(time.Now().Add(lingerTime))
 		}
@@ -233,7 +243,7 @@ func (c *conn) poll(s *sub, source *live.Subscription) error {
 		}
 		buf = appendLive(buf, s.id, source.Columns(), m)
 		if len(buf) >= writePiece {
-			if err := c.writeFrames(buf); err != nil {
+			if err := c.writeCounted(buf); err != nil {
 				return err
 			}
 			buf = buf[:0]
@@ -242,7 +252,15 @@ func (c *conn) poll(s *sub, source *live.Subscription) error {
 	if more {
 		c.wake(s)
 	}
-	return c.writeFrames(buf)
+	return c.writeCounted(buf)
+}
+
+// writeCounted writes frames that are part of what waits for all connections
+// until they are taken.
+func (c *conn) writeCounted(frames []byte) error {
+	c.srv.opts.Total.Add(len(frames))
+	defer c.srv.opts.Total.Add(-len(frames))
+	return c.writeFrames(frames)
 }
 
 // tellProgress moves the cursors of subscriptions that have nothing to tell.
