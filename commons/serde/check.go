@@ -37,7 +37,7 @@ func checkPortable(kinds []value.Kind, vals []value.Value) error {
 	for i, v := range vals {
 		ok := true
 		switch v.Kind() {
-		case value.Text, value.Enum, value.Decimal:
+		case value.Text, value.Decimal:
 			ok = utf8.ValidString(v.Str())
 		case value.JSON, value.File:
 			ok = utf8.ValidString(v.Str()) && json.Valid([]byte(v.Str()))

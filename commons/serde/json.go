@@ -2,13 +2,14 @@ package serde
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
 )
 
 // jsonCodec writes a row as a JSON array of the forms that value.AppendJSON
-// gives. JSON values stand in an array of their own, so that a JSON null is
-// not taken for NULL.
+// gives, but for an Enum, which is its position. JSON values stand in an array
+// of their own, so that a JSON null is not taken for NULL.
 type jsonCodec struct{}
 
 // ID implements Codec.
@@ -34,7 +35,9 @@ func (c jsonCodec) AppendRow(
 			out = append(out, '[')
 		}
 		var err error
-		if out, err = value.AppendJSON(out, v); err != nil {
+		if v.Kind() == value.Enum {
+			out = strconv.AppendUint(out, v.Uint(), 10)
+		} else if out, err = value.AppendJSON(out, v); err != nil {
 			return dst, err
 		}
 		if wrap {
@@ -96,6 +99,13 @@ func cutElement(b []byte) (element, rest []byte, more bool) {
 }
 
 func fromStoredJSON(k value.Kind, raw []byte) (value.Value, bool) {
+	if k == value.Enum && string(raw) != "null" {
+		n, err := strconv.ParseUint(string(raw), 10, 16)
+		if err != nil {
+			return value.Value{}, false
+		}
+		return checked(value.CheckedUint(k, n))
+	}
 	if !boxed(k) || string(raw) == "null" {
 		return checked(value.FromJSON(k, raw))
 	}

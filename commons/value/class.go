@@ -22,6 +22,7 @@ const (
 	classJSON     class = 0x43
 	classVector   class = 0x44
 	classFile     class = 0x45
+	classEnum     class = 0x46
 )
 
 var classes = [...]class{
@@ -30,7 +31,7 @@ var classes = [...]class{
 	Uint8: classUnsigned, Uint16: classUnsigned, Uint32: classUnsigned, Uint64: classUnsigned,
 	Float32: classFloat, Float64: classFloat, Decimal: classDecimal,
 	Date: classDate, Time: classTime, DateTime: classInstant, Timestamp: classInstant,
-	Text: classText, Enum: classText, Bytes: classBytes, UUID: classUUID,
+	Text: classText, Enum: classEnum, Bytes: classBytes, UUID: classUUID,
 	JSON: classJSON, Embedding: classVector, File: classFile,
 }
 

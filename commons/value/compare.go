@@ -12,8 +12,9 @@ import (
 // positive when b sorts first. NULL sorts before everything and equals NULL.
 // Numbers of any kinds, booleans among them, compare by their exact value; NaN
 // sorts behind all numbers. DateTime and Timestamp compare by their instant,
-// texts byte by byte. Otherwise values of different kinds sort by kind, so the
-// order is total. Among values of one kind it is the order of AppendKey.
+// texts byte by byte, Enums by their positions. Otherwise values of different
+// kinds sort by kind, so the order is total. Among values of one kind it is the
+// order of AppendKey.
 func Compare(a, b Value) int {
 	ca, cb := a.kind.class(), b.kind.class()
 	switch {
@@ -24,7 +25,7 @@ func Compare(a, b Value) int {
 		return cmp.Compare(ca, cb)
 	case ca == classNull:
 		return 0
-	case ca == classBool, ca == classUnsigned:
+	case ca == classBool, ca == classUnsigned, ca == classEnum:
 		return cmp.Compare(a.n, b.n)
 	case ca == classFloat:
 		return compareFloats(a.Float(), b.Float())

@@ -23,7 +23,7 @@ func Convert(k Kind, v Value) (Value, error) {
 	case from == to:
 		v.kind = k
 		return v, nil
-	case from == classText:
+	case from == classText, from == classEnum:
 		return Parse(k, v.s)
 	case from.numeric() && to.numeric():
 		return convertNumber(k, v)

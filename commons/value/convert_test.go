@@ -57,6 +57,10 @@ func TestInfer_refuses(t *testing.T) {
 		{make(chan int), fault.InvalidParameter},
 		{[]any{make(chan int)}, fault.InvalidParameter},
 		{math.NaN(), fault.ValueOutOfRange},
+		{[]float32{1, float32(math.NaN())}, fault.ValueOutOfRange},
+		{[]float32{float32(math.Inf(-1))}, fault.ValueOutOfRange},
+		{[]float32{}, fault.ValueOutOfRange},
+		{make([]float32, value.MaxEmbedding+1), fault.ValueOutOfRange},
 		{json.Number("1e999"), fault.ValueOutOfRange},
 		{json.Number("x"), fault.TypeMismatch},
 		{"\xff", fault.TypeMismatch},
@@ -70,7 +74,7 @@ func TestInfer_refuses(t *testing.T) {
 
 func TestFromAny_reads_what_ToAny_gave(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := anyValue.Draw(t, "value")
+		v := readable.Draw(t, "value")
 		k := v.Kind()
 		if v.IsNull() {
 			k = value.Date

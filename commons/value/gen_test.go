@@ -45,6 +45,8 @@ func valueOf(k value.Kind) *rapid.Generator[value.Value] {
 		case value.Uint8, value.Uint16, value.Uint32, value.Uint64:
 			shift := map[value.Kind]int{value.Uint8: 56, value.Uint16: 48, value.Uint32: 32}[k]
 			return value.NewUint(k, rapid.Uint64().Draw(t, "uint")>>shift)
+		case value.Enum:
+			return value.NewEnum(rapid.IntRange(1, 1<<16-1).Draw(t, "position"), "")
 		case value.Float32:
 			return value.NewFloat(k, float64(rapid.Float32().Draw(t, "float")))
 		case value.Float64:
@@ -78,7 +80,7 @@ func stringOf(t *rapid.T, k value.Kind) string {
 		return bytes(16)
 	case value.Embedding:
 		var b []float32
-		for range rapid.IntRange(0, 3).Draw(t, "len") {
+		for range rapid.IntRange(1, 3).Draw(t, "len") {
 			b = append(b, rapid.Float32().Draw(t, "component"))
 		}
 		v, err := value.FromAny(k, b)
@@ -103,6 +105,9 @@ var anyValue = rapid.Custom(func(t *rapid.T) value.Value {
 	}
 	return valueOf(rapid.SampledFrom(columnKinds).Draw(t, "kind")).Draw(t, "value")
 })
+
+// readable draws values that are read without their type: all but Enums.
+var readable = anyValue.Filter(func(v value.Value) bool { return v.Kind() != value.Enum })
 
 // edges are values at the borders of their kinds.
 func edges() []value.Value {

@@ -20,7 +20,7 @@ const maxJSONDepth = 50
 // Uint64 and Decimal are strings, since JavaScript's numbers can't hold them;
 // smaller integers and floats are numbers, Bytes are base64, dates and times
 // are strings in UTC with microseconds only where there are any (a Time always
-// has six digits), a UUID is its canonical text, JSON stands as it is and an
+// has six digits), a UUID is its canonical text, an Enum its label, JSON stands as it is and an
 // Embedding is an array. Text that is not valid UTF-8 has U+FFFD in its place.
 //
 // A value that JSON or RFC 3339 has no form for (NaN, infinities, years
@@ -60,10 +60,8 @@ func AppendJSON(dst []byte, v Value) ([]byte, error) {
 }
 
 func appendJSONVector(dst []byte, v Value) ([]byte, error) {
-	for i := 0; i+4 <= len(v.s); i += 4 {
-		if f := float64(vectorElement(v.s, i)); math.IsNaN(f) || math.IsInf(f, 0) {
-			return dst, outOfRange(v.kind, "a component")
-		}
+	if !finiteVector(v.s) {
+		return dst, outOfRange(v.kind, "a component")
 	}
 	return appendVector(dst, v.s), nil
 }
@@ -154,7 +152,7 @@ func FromJSON(k Kind, raw []byte) (Value, error) {
 
 // jsonNumber reports whether raw is a number as JSON spells it.
 func jsonNumber(raw []byte) bool {
-	return (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') && json.Valid(raw)
+	return len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') && json.Valid(raw)
 }
 
 func fromJSONString(k Kind, raw []byte) (Value, error) {

@@ -56,7 +56,7 @@ func TestAppendJSON_has_the_forms_of_the_contract(t *testing.T) {
 			parse(t, value.UUID, "01890A5DAC96774BBCCEB302099A8057"),
 			`"01890a5d-ac96-774b-bcce-b302099a8057"`,
 		},
-		{value.NewString(value.Enum, "red"), `"red"`},
+		{value.NewEnum(3, "red"), `"red"`},
 		{parse(t, value.Embedding, "[1, -0.5]"), `[1,-0.5]`},
 	} {
 		got, err := value.AppendJSON([]byte("> "), test.v)
@@ -103,7 +103,7 @@ func TestAppendJSON_does_not_allocate(t *testing.T) {
 
 func TestFromJSON_reads_what_AppendJSON_wrote(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := anyValue.Draw(t, "value")
+		v := readable.Draw(t, "value")
 		raw, err := value.AppendJSON(nil, v)
 		if err != nil {
 			t.Fatal(err)
@@ -165,6 +165,16 @@ func TestFromJSON_is_strict(t *testing.T) {
 		{value.UUID, `"01890a5d-ac96"`, fault.TypeMismatch},
 		{value.Embedding, `[1, "2"]`, fault.TypeMismatch},
 		{value.Embedding, `{}`, fault.TypeMismatch},
+		{value.Embedding, `[1, null]`, fault.TypeMismatch},
+		{value.Embedding, `[1,, 2]`, fault.TypeMismatch},
+		{value.Embedding, `[1, 2`, fault.TypeMismatch},
+		{value.Embedding, `[1] 2]`, fault.TypeMismatch},
+		{value.Embedding, `[[1]]`, fault.TypeMismatch},
+		{value.Embedding, `[NaN]`, fault.TypeMismatch},
+		{value.Embedding, `[1e39]`, fault.ValueOutOfRange},
+		{value.Embedding, `[]`, fault.ValueOutOfRange},
+		{value.Embedding, `[0` + strings.Repeat(`,0`, value.MaxEmbedding) + `]`, fault.ValueOutOfRange},
+		{value.Enum, `"red"`, fault.TypeMismatch},
 		{value.Null, `1`, fault.TypeMismatch},
 		{value.Kind(99), `1`, fault.TypeMismatch},
 	} {
@@ -202,7 +212,7 @@ func TestParse_reads_the_usual_spellings(t *testing.T) {
 
 func TestParse_reads_what_Text_wrote(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := anyValue.Filter(func(v value.Value) bool { return !v.IsNull() }).Draw(t, "value")
+		v := readable.Filter(func(v value.Value) bool { return !v.IsNull() }).Draw(t, "value")
 		if got, err := value.Parse(v.Kind(), v.Text()); err != nil || got != v {
 			t.Fatalf("%v %q came back as %q: %v", v.Kind(), v.Text(), got.Text(), err)
 		}

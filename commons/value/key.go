@@ -14,6 +14,7 @@ import (
 //	booleans              one byte, 0 or 1
 //	signed, dates, times  8 bytes big-endian, sign bit flipped
 //	unsigned              8 bytes big-endian
+//	enums                 2 bytes big-endian: the position
 //	floats                8 bytes of the float64: sign bit flipped, and all
 //	                      others too when it is negative
 //	decimals              sign, exponent, digits; see appendDecimalKey
@@ -33,7 +34,8 @@ const (
 // AppendKey appends the order-preserving encoding of v to dst. For values of
 // one kind bytes.Compare of two encodings is Compare, and NULL is before all.
 // The kinds of a class share one form: a column may be widened from INT to
-// BIGINT without rewriting keys. The scale of a Decimal is not kept.
+// BIGINT without rewriting keys. The scale of a Decimal and the label of an Enum
+// are not kept.
 func AppendKey(dst []byte, v Value) []byte {
 	c := v.kind.class()
 	dst = append(dst, byte(c))
@@ -46,6 +48,8 @@ func AppendKey(dst []byte, v Value) []byte {
 		return binary.BigEndian.AppendUint64(dst, v.n^signBit)
 	case classUnsigned:
 		return binary.BigEndian.AppendUint64(dst, v.n)
+	case classEnum:
+		return binary.BigEndian.AppendUint16(dst, uint16(v.n))
 	case classFloat:
 		return binary.BigEndian.AppendUint64(dst, sortableFloat(v.Float()))
 	case classDecimal:
@@ -85,6 +89,11 @@ func CutKey(src []byte, k Kind) (v Value, rest []byte, err error) {
 		if len(src) >= uuidLen {
 			v, rest, ok = NewString(UUID, string(src[:uuidLen])), src[uuidLen:], true
 		}
+	case classEnum:
+		if len(src) >= 2 {
+			v, ok = numberFromKey(k, uint64(binary.BigEndian.Uint16(src)))
+			rest = src[2:]
+		}
 	case classSigned, classUnsigned, classFloat, classDate, classTime, classInstant:
 		if len(src) >= 8 {
 			v, ok = numberFromKey(k, binary.BigEndian.Uint64(src))
@@ -106,7 +115,7 @@ func corruptKey(k Kind) error {
 
 func numberFromKey(k Kind, n uint64) (Value, bool) {
 	switch k.class() {
-	case classUnsigned:
+	case classUnsigned, classEnum:
 		return NewUint(k, n), fitsUint(k, n)
 	case classFloat:
 		f := floatFromSortable(n)

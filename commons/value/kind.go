@@ -29,7 +29,7 @@ const (
 	DateTime  Kind = 18 // microseconds since 1970-01-01 UTC
 	Timestamp Kind = 19 // microseconds since 1970-01-01 UTC
 	UUID      Kind = 20 // 16 bytes
-	Enum      Kind = 21 // the text of the member
+	Enum      Kind = 21 // the position of a label, from 1, and the label
 	Embedding Kind = 22 // little-endian float32s
 	File      Kind = 23 // JSON reference to a stored file
 )
@@ -42,33 +42,65 @@ type KindInfo struct {
 	Alias  []string // further names that CREATE TABLE reads
 	Key    bool     // may be part of a primary key
 	Column bool     // offered by CREATE TABLE today
+	Limits string   // arguments and range, for the documentation
 }
 
 var kinds = []KindInfo{
-	{Null, "Null", "NULL", nil, false, false},
-	{Bool, "Boolean", "BOOLEAN", []string{"BOOL"}, false, true},
-	{Int8, "TinyInt", "TINYINT", nil, true, true},
-	{Int16, "SmallInt", "SMALLINT", nil, true, true},
-	{Int32, "Int", "INT", []string{"INTEGER"}, true, true},
-	{Int64, "BigInt", "BIGINT", nil, true, true},
-	{Uint8, "UnsignedTinyInt", "TINYINT UNSIGNED", nil, true, true},
-	{Uint16, "UnsignedSmallInt", "SMALLINT UNSIGNED", nil, true, true},
-	{Uint32, "UnsignedInt", "INT UNSIGNED", nil, true, true},
-	{Uint64, "UnsignedBigInt", "BIGINT UNSIGNED", nil, true, true},
-	{Float32, "Float", "FLOAT", []string{"REAL"}, false, true},
-	{Float64, "Double", "DOUBLE", nil, false, true},
-	{Decimal, "Decimal", "DECIMAL", []string{"NUMERIC"}, false, true},
-	{Text, "Text", "TEXT", []string{"VARCHAR", "STRING", "CHAR"}, true, true},
-	{Bytes, "Bytes", "BYTES", []string{"BLOB", "VARBINARY", "BINARY", "BYTEA"}, false, true},
-	{JSON, "Json", "JSON", []string{"JSONB"}, false, true},
-	{Date, "Date", "DATE", nil, true, true},
-	{Time, "Time", "TIME", nil, false, true},
-	{DateTime, "DateTime", "DATETIME", nil, true, true},
-	{Timestamp, "Timestamp", "TIMESTAMP", []string{"TIMESTAMPTZ"}, true, true},
-	{UUID, "Uuid", "UUID", nil, true, true},
-	{Enum, "Enum", "ENUM", nil, false, false},
-	{Embedding, "Embedding", "EMBEDDING", []string{"VECTOR"}, false, false},
-	{File, "File", "FILE", nil, false, false},
+	{Null, "Null", "NULL", nil, false, false, ""},
+	{Bool, "Boolean", "BOOLEAN", []string{"BOOL"}, false, true, "true or false"},
+	{Int8, "TinyInt", "TINYINT", nil, true, true, "-128 to 127"},
+	{Int16, "SmallInt", "SMALLINT", nil, true, true, "-32768 to 32767"},
+	{Int32, "Int", "INT", []string{"INTEGER"}, true, true, "-2147483648 to 2147483647"},
+	{
+		Int64, "BigInt", "BIGINT", nil, true, true,
+		"-9223372036854775808 to 9223372036854775807; a string in JSON",
+	},
+	{Uint8, "UnsignedTinyInt", "TINYINT UNSIGNED", nil, true, true, "0 to 255"},
+	{Uint16, "UnsignedSmallInt", "SMALLINT UNSIGNED", nil, true, true, "0 to 65535"},
+	{Uint32, "UnsignedInt", "INT UNSIGNED", nil, true, true, "0 to 4294967295"},
+	{
+		Uint64, "UnsignedBigInt", "BIGINT UNSIGNED", nil, true, true,
+		"0 to 18446744073709551615; a string in JSON",
+	},
+	{Float32, "Float", "FLOAT", []string{"REAL"}, false, true, "32 bits; no NaN, no infinities"},
+	{Float64, "Double", "DOUBLE", nil, false, true, "64 bits; no NaN, no infinities"},
+	{
+		Decimal, "Decimal", "DECIMAL", []string{"NUMERIC"}, false, true,
+		"(p, s): p of 1 to 65 digits, s of them, 0 to 30, behind the point; (10, 0) by " +
+			"itself; rounded to s; a string in JSON",
+	},
+	{
+		Text, "Text", "TEXT", []string{"VARCHAR", "STRING", "CHAR"}, true, true,
+		"UTF-8; (n): at most n characters, 1 to 16777216",
+	},
+	{
+		Bytes, "Bytes", "BYTES", []string{"BLOB", "VARBINARY", "BINARY", "BYTEA"}, false, true,
+		"(n): at most n bytes, 1 to 16777216; base64 in JSON",
+	},
+	{
+		JSON, "Json", "JSON", []string{"JSONB"}, false, true,
+		"nested at most 50 deep; any JSON value",
+	},
+	{Date, "Date", "DATE", nil, true, true, "0001-01-01 to 9999-12-31"},
+	{Time, "Time", "TIME", nil, false, true, "-838:59:59.999999 to 838:59:59.999999"},
+	{DateTime, "DateTime", "DATETIME", nil, true, true, "years 1 to 9999, microseconds, UTC"},
+	{
+		Timestamp, "Timestamp", "TIMESTAMP", []string{"TIMESTAMPTZ"}, true, true,
+		"years 1 to 9999, microseconds, UTC",
+	},
+	{UUID, "Uuid", "UUID", nil, true, true, "with or without dashes"},
+	{
+		Enum, "Enum", "ENUM", nil, false, true,
+		"('a', 'b', ...): 1 to 4096 labels of 1 to 255 characters, case counts; stored as " +
+			"the position; ordered, grouped, MIN and MAX by position, compared with texts as " +
+			"text, with numbers as position; MODIFY COLUMN may add labels at the end",
+	},
+	{
+		Embedding, "Embedding", "EMBEDDING", []string{"VECTOR"}, false, true,
+		"(n): n numbers of 32 bits, 1 to 8192; no NaN, no infinities; a JSON array, also as " +
+			"text",
+	},
+	{File, "File", "FILE", nil, false, false, ""},
 }
 
 // Kinds returns a copy of the table of data types.
@@ -109,7 +141,7 @@ const (
 	FormNull   Form = iota // nothing
 	FormBool               // Value.Bool
 	FormInt                // Value.Int: signed integers, dates and times
-	FormUint               // Value.Uint
+	FormUint               // Value.Uint: unsigned integers, and the position of an Enum
 	FormFloat              // Value.Float
 	FormString             // Value.Str
 )
@@ -123,7 +155,7 @@ func (k Kind) Form() Form {
 		return FormBool
 	case classSigned, classDate, classTime, classInstant:
 		return FormInt
-	case classUnsigned:
+	case classUnsigned, classEnum:
 		return FormUint
 	case classFloat:
 		return FormFloat

@@ -47,7 +47,7 @@ func Infer(x any) (Value, error) {
 	case [uuidLen]byte:
 		return NewString(UUID, string(x[:])), nil
 	case []float32:
-		return newVector(x), nil
+		return NewEmbedding(x)
 	}
 	return inferInteger(x)
 }
@@ -138,27 +138,7 @@ func (v Value) ToAny() any {
 	case classJSON, classFile:
 		return json.RawMessage(v.s)
 	case classVector:
-		return vector(v.s)
+		return v.Vector()
 	}
 	return v.Text()
-}
-
-func newVector(list []float32) Value {
-	raw := make([]byte, 0, 4*len(list))
-	for _, f := range list {
-		if f == 0 {
-			f = 0 // no negative zeros
-		}
-		n := math.Float32bits(f)
-		raw = append(raw, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
-	}
-	return NewString(Embedding, string(raw))
-}
-
-func vector(s string) []float32 {
-	list := make([]float32, len(s)/4)
-	for i := range list {
-		list[i] = vectorElement(s, 4*i)
-	}
-	return list
 }

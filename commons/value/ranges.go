@@ -7,6 +7,12 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 )
 
+// Limits of values that types add theirs to.
+const (
+	MaxLabels    = math.MaxUint16 // of an Enum
+	MaxEmbedding = 8192           // numbers of an Embedding
+)
+
 const (
 	uuidLen = 16
 
@@ -51,6 +57,8 @@ func fitsUint(k Kind, n uint64) bool {
 		return n <= math.MaxUint16
 	case Uint32:
 		return n <= math.MaxUint32
+	case Enum:
+		return n > 0 && n <= MaxLabels
 	}
 	return k == Uint64
 }
@@ -101,8 +109,7 @@ func (v Value) Check() error {
 	case FormFloat:
 		ok = !math.IsNaN(v.Float()) && !math.IsInf(v.Float(), 0)
 	case FormString:
-		ok = v.kind != UUID && v.kind != Embedding ||
-			v.kind == UUID && len(v.s) == uuidLen || v.kind == Embedding && len(v.s)%4 == 0
+		ok = (v.kind != UUID || len(v.s) == uuidLen) && (v.kind != Embedding || finiteVector(v.s))
 	}
 	if !ok {
 		return outOfRange(v.kind, v.Text())

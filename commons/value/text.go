@@ -2,7 +2,6 @@ package value
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"math"
 	"strconv"
@@ -14,9 +13,9 @@ import (
 
 // Text returns v as the text that Parse reads back: numbers in decimal, true
 // and false, dates and times as in JSON, UUIDs in canonical form, an Embedding
-// as a JSON array, Bytes as they are. NULL gives "".
+// as a JSON array, Bytes as they are, an Enum as its label. NULL gives "".
 func (v Value) Text() string {
-	if v.kind.Form() == FormString && v.kind != UUID && v.kind != Embedding {
+	if v.kind == Enum || v.kind.Form() == FormString && v.kind != UUID && v.kind != Embedding {
 		return v.s
 	}
 	var buf [64]byte
@@ -70,27 +69,12 @@ func appendUUID(dst []byte, s string) []byte {
 	return dst
 }
 
-func appendVector(dst []byte, s string) []byte {
-	dst = append(dst, '[')
-	for i := 0; i+4 <= len(s); i += 4 {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendFloat(dst, NewFloat(Float32, float64(vectorElement(s, i))))
-	}
-	return append(dst, ']')
-}
-
-func vectorElement(s string, i int) float32 {
-	return math.Float32frombits(uint32(s[i]) | uint32(s[i+1])<<8 |
-		uint32(s[i+2])<<16 | uint32(s[i+3])<<24)
-}
-
 // Parse reads text as a value of kind k: what Text writes, and the usual other
 // spellings (a space for the T of a timestamp, any offset from UTC, 1 and 0
 // for booleans, UUIDs without dashes). Leading and trailing white space is not
 // accepted. What does not read is a fault.TypeMismatch, what reads and does
-// not fit a fault.ValueOutOfRange.
+// not fit a fault.ValueOutOfRange. An Enum is never read: only its type knows
+// the labels.
 func Parse(k Kind, s string) (Value, error) {
 	switch k.class() {
 	case classBool:
@@ -184,13 +168,4 @@ func parseUUID(s string) (Value, error) {
 		return Value{}, mismatch(UUID, s)
 	}
 	return NewString(UUID, string(raw)), nil
-}
-
-// parseVector reads a JSON array of numbers.
-func parseVector(s string) (Value, error) {
-	var list []float32
-	if err := json.Unmarshal([]byte(s), &list); err != nil || list == nil {
-		return Value{}, mismatch(Embedding, s)
-	}
-	return newVector(list), nil
 }

@@ -50,8 +50,15 @@ func NewFloat(k Kind, f float64) Value {
 	return Value{kind: k, n: math.Float64bits(f)}
 }
 
+// NewEnum returns an Enum: the position of a label in its type, from 1, and the
+// label. What is stored is the position; the label is "" until whoever knows
+// the type has put it there.
+func NewEnum(position int, label string) Value {
+	return Value{kind: Enum, n: uint64(position), s: label}
+}
+
 // NewString returns a value of a textual kind: Text, Bytes, JSON, Decimal,
-// UUID (16 raw bytes), Enum, Embedding or File.
+// UUID (16 raw bytes), Embedding or File.
 func NewString(k Kind, s string) Value { return Value{kind: k, s: s} }
 
 // NewText returns a Text.
@@ -75,13 +82,14 @@ func (v Value) Bool() bool { return v.n != 0 }
 // Int returns the number of a signed integer kind or of a time kind.
 func (v Value) Int() int64 { return int64(v.n) }
 
-// Uint returns the number of an unsigned integer kind.
+// Uint returns the number of an unsigned integer kind, or the position of an
+// Enum.
 func (v Value) Uint() uint64 { return v.n }
 
 // Float returns the number of a Float32 or Float64.
 func (v Value) Float() float64 { return math.Float64frombits(v.n) }
 
-// Str returns the raw string of a textual kind.
+// Str returns the raw string of a textual kind, or the label of an Enum.
 func (v Value) Str() string { return v.s }
 
 // Size returns the bytes that v occupies in memory, for accounting.

@@ -314,6 +314,7 @@ func dataTypeRows() (rows [][]value.Value) {
 		if k.Column {
 			rows = append(rows, []value.Value{
 				text(k.Name), text(k.SQL), textOrNull(strings.Join(k.Alias, ", ")), value.NewBool(k.Key),
+				text(k.Limits),
 			})
 		}
 	}

@@ -174,7 +174,7 @@ func (a *alteration) literal(c *Column) (*Default, error) {
 	}
 	v, err := a.origin.Eval(c.Default.Func)
 	if err == nil {
-		v, err = value.Convert(c.Type.Kind, v)
+		v, err = c.Type.Convert(v)
 	}
 	if err == nil {
 		v, err = c.Type.Fit(v)

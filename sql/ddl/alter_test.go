@@ -42,6 +42,8 @@ func notes() *ddl.Table {
 	return t
 }
 
+func enum(labels ...string) ddl.Type { return ddl.Type{Kind: value.Enum, Labels: labels} }
+
 func column(name string, kind value.Kind) ddl.Column {
 	return ddl.Column{Name: name, Type: ddl.Type{Kind: kind}}
 }
@@ -131,6 +133,11 @@ func TestAlter_OldRowsShowTheDefault(t *testing.T) {
 }
 
 func TestAlter_WidensOnly(t *testing.T) {
+	wide := notes()
+	for i, typ := range []ddl.Type{enum("a", "b"), {Kind: value.Embedding, Length: 3}} {
+		wide.Columns = append(wide.Columns, ddl.Column{ID: ident.ColumnID(90 + i),
+			Name: []string{"e", "v"}[i], Type: typ})
+	}
 	for _, c := range []struct {
 		name string
 		to   ddl.Type
@@ -147,16 +154,21 @@ func TestAlter_WidensOnly(t *testing.T) {
 		{"s", ddl.Type{Kind: value.Text, Length: 11}, true}, {"s", ddl.Type{Kind: value.Text}, true},
 		{"s", ddl.Type{Kind: value.Text, Length: 9}, false}, {"s", ddl.Type{Kind: value.Bytes}, false},
 		{"id", ddl.Type{Kind: value.Int64}, false},
+		{"e", enum("a", "b"), true}, {"e", enum("a", "b", "c"), true}, {"e", enum("a"), false},
+		{"e", enum("b", "a"), false}, {"e", enum("a", "c", "b"), false},
+		{"e", ddl.Type{Kind: value.Text}, false},
+		{"v", ddl.Type{Kind: value.Embedding, Length: 3}, true},
+		{"v", ddl.Type{Kind: value.Embedding, Length: 4}, false},
 	} {
 		col := ddl.Column{Name: c.name, Type: c.to, Comment: "new"}
-		got, err := ddl.Alter(notes(), []ddl.Action{&ddl.ModifyColumn{Column: col}}, origin())
+		got, err := ddl.Alter(wide, []ddl.Action{&ddl.ModifyColumn{Column: col}}, origin())
 		switch {
 		case c.ok && err != nil, !c.ok && !fault.Is(err, fault.Unsupported):
 			t.Errorf("%s to %s: %v", c.name, c.to.SQL(), err)
 		case c.ok:
 			is := got.Columns[got.Column(c.name)]
-			if is.Type != c.to || is.Comment != "new" || is.NotNull ||
-				is.ID != notes().Columns[notes().Column(c.name)].ID {
+			if !reflect.DeepEqual(is.Type, c.to) || is.Comment != "new" || is.NotNull ||
+				is.ID != wide.Columns[wide.Column(c.name)].ID {
 				t.Errorf("%s to %s gave %+v", c.name, c.to.SQL(), is)
 			}
 		}

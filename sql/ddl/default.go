@@ -44,11 +44,7 @@ func (d *Default) Literal(t Type) (value.Value, error) {
 	if d.Null {
 		return value.NullValue, nil
 	}
-	v, err := value.Parse(t.Kind, d.Text)
-	if err != nil {
-		return value.NullValue, err
-	}
-	return t.Fit(v)
+	return t.Parse(d.Text)
 }
 
 // Validate checks that the default suits a column of type t.

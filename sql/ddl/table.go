@@ -141,6 +141,7 @@ func (t *Table) Schema() *row.Schema {
 		s.IDs = append(s.IDs, c.ID)
 		s.Kinds = append(s.Kinds, c.Type.Kind)
 	}
+	s.Labels = labels(t.Columns)
 	return s
 }
 

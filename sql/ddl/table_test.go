@@ -157,13 +157,23 @@ func TestType_Validate(t *testing.T) {
 		{Kind: value.Decimal}, {Kind: value.Decimal, Precision: 66},
 		{Kind: value.Decimal, Precision: 1, Scale: 2},
 		{Kind: value.Decimal, Precision: 40, Scale: 31}, {Kind: value.Decimal, Precision: 4, Scale: -1},
+		{Kind: value.Enum}, {Kind: value.Enum, Labels: make([]string, ddl.MaxLabels+1)},
+		enum("a", "a"), enum("a", ""), enum("\xff"), enum(strings.Repeat("ä", ddl.MaxLabelLength+1)),
+		{Kind: value.Enum, Labels: []string{"a"}, Length: 1}, {Kind: value.Text, Labels: []string{"a"}},
+		{Kind: value.Embedding}, {Kind: value.Embedding, Length: value.MaxEmbedding + 1},
 	} {
 		if err := typ.Validate(); !fault.Is(err, fault.InvalidParameter) {
 			t.Errorf("%+v: got %v", typ, err)
 		}
 	}
-	if err := (ddl.Type{Kind: value.Enum}).Validate(); !fault.Is(err, fault.Unsupported) {
-		t.Errorf("ENUM: got %v", err)
+	for _, typ := range []ddl.Type{enum("a"), enum(strings.Repeat("ä", ddl.MaxLabelLength)),
+		{Kind: value.Embedding, Length: value.MaxEmbedding}} {
+		if err := typ.Validate(); err != nil {
+			t.Errorf("%s: got %v", typ.SQL(), err)
+		}
+	}
+	if err := (ddl.Type{Kind: value.File}).Validate(); !fault.Is(err, fault.Unsupported) {
+		t.Errorf("FILE: got %v", err)
 	}
 }
 

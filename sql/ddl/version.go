@@ -55,6 +55,7 @@ func (v *Version) schema() *row.Schema {
 		s.IDs = append(s.IDs, v.Columns[i].ID)
 		s.Kinds = append(s.Kinds, v.Columns[i].Type.Kind)
 	}
+	s.Labels = labels(v.Columns)
 	return s
 }
 

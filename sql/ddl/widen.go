@@ -1,6 +1,8 @@
 package ddl
 
 import (
+	"slices"
+
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 )
@@ -22,6 +24,10 @@ func (modify *ModifyColumn) apply(a *alteration) error {
 	case next.NotNull && !c.NotNull:
 		return fault.New(fault.Unsupported, "column %s may hold NULL and can't become NOT NULL; "+
 			"add a column with NOT NULL DEFAULT, copy the values and drop this one", c.Name)
+	case c.Type.Kind == value.Enum && next.Type.Kind == value.Enum && !c.Type.widensTo(next.Type):
+		return fault.New(fault.Unsupported, "column %s can't change to %s: labels may only be added "+
+			"behind those that are there, %s, since rows hold their positions", c.Name, next.Type.SQL(),
+			c.Type.SQL())
 	case !c.Type.widensTo(next.Type):
 		return fault.New(fault.Unsupported, "column %s can't change from %s to %s: stored rows might "+
 			"not fit; add a column, copy the values and drop this one",
@@ -76,8 +82,12 @@ func (t Type) widensTo(next Type) bool {
 		return next.Length == 0 || t.Length != 0 && t.Length <= next.Length
 	case value.Decimal:
 		return t.Precision <= next.Precision && t.Scale == next.Scale
+	case value.Enum:
+		return len(t.Labels) <= len(next.Labels) && slices.Equal(t.Labels, next.Labels[:len(t.Labels)])
+	case value.Embedding:
+		return t.Length == next.Length
 	}
-	return t == next
+	return true
 }
 
 // rank reports whether to stands behind from in one of the lists.

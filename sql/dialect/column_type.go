@@ -47,9 +47,12 @@ func (b *tableBuilder) columnType() (ddl.Type, error) {
 		return ddl.Type{}, b.unknownType(word)
 	}
 	if !info.Column {
-		return ddl.Type{}, b.unsupported("type %s is not supported; use another", info.SQL)
+		return ddl.Type{}, b.at(at, ddl.NotOffered(info.Kind))
 	}
 	b.next()
+	if info.Kind == value.Enum {
+		return b.enumType(at)
+	}
 	if info.Kind == value.Float64 {
 		b.accept("PRECISION")
 	}
@@ -62,6 +65,27 @@ func (b *tableBuilder) columnType() (ddl.Type, error) {
 		return ddl.Type{}, b.at(at, err)
 	}
 	return b.signedness(t)
+}
+
+// enumType consumes the labels of an ENUM whose name is at a token.
+func (b *tableBuilder) enumType(at int) (ddl.Type, error) {
+	t := ddl.Type{Kind: value.Enum}
+	if err := b.expectKind(LeftParen); err != nil {
+		return t, err
+	}
+	for {
+		label, err := b.text("a label such as 'open'")
+		if err != nil {
+			return t, err
+		}
+		t.Labels = append(t.Labels, label)
+		if b.acceptKind(RightParen) {
+			return t, b.at(at, t.Validate())
+		}
+		if err := b.expectKind(Comma); err != nil {
+			return t, err
+		}
+	}
 }
 
 func (b *tableBuilder) unknownType(word string) error {
@@ -128,6 +152,10 @@ func newType(k value.Kind, name string, args []int) (ddl.Type, error) {
 		}
 	case value.Text, value.Bytes:
 		return lengthType(t, name, args)
+	case value.Embedding:
+		if len(args) == 1 {
+			t.Length = args[0]
+		}
 	case value.Float32:
 		if len(args) == 1 && args[0] > 24 {
 			t.Kind = value.Float64

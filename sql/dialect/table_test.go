@@ -67,15 +67,18 @@ func TestParse_ColumnTypes(t *testing.T) {
 		"FLOAT(24)": {Kind: value.Float32}, "STRING": {Kind: value.Text},
 		"VARBINARY(16)": {Kind: value.Bytes, Length: 16}, "BINARY": {Kind: value.Bytes, Length: 1},
 		"datetime(6)": {Kind: value.DateTime}, "uuid": {Kind: value.UUID},
+		"EMBEDDING(384)":     {Kind: value.Embedding, Length: 384},
+		"vector(3)":          {Kind: value.Embedding, Length: 3},
+		`ENUM('a', 'it''s')`: {Kind: value.Enum, Labels: []string{"a", "it's"}},
 	}
 	for _, k := range value.Kinds() {
-		if k.Column && k.Kind != value.Decimal {
+		if k.Column && k.Kind != value.Decimal && k.Kind != value.Enum && k.Kind != value.Embedding {
 			types[k.SQL] = ddl.Type{Kind: k.Kind}
 		}
 	}
 	for text, want := range types {
 		n := mustTable(t, "CREATE TABLE t (id INT PRIMARY KEY, c "+text+" NOT NULL)")
-		if got := n.Columns[1].Type; got != want {
+		if got := n.Columns[1].Type; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is %+v, want %+v", text, got, want)
 		}
 	}
@@ -140,9 +143,21 @@ func TestParse_RefusesTables(t *testing.T) {
 		{"(a PRIMARY KEY)", fault.InvalidSQL, 4, "no type"},
 		{"(a)", fault.InvalidSQL, 3, "a type"},
 		{"(a NULL)", fault.InvalidSQL, 4, "no type"},
-		{"(a ENUM('x'))", fault.Unsupported, 4, "ENUM"},
-		{"(a EMBEDDING(3))", fault.Unsupported, 4, "EMBEDDING"},
-		{"(a FILE)", fault.Unsupported, 4, "FILE"},
+		{"(a ENUM)", fault.InvalidSQL, 8, "("},
+		{"(a ENUM())", fault.InvalidSQL, 9, "label"},
+		{"(a ENUM(1))", fault.InvalidSQL, 9, "label"},
+		{"(a ENUM('x' 'y'))", fault.InvalidSQL, 13, ","},
+		{"(a ENUM('x', 'x'))", fault.InvalidParameter, 4, "twice"},
+		{"(a ENUM('x', ''))", fault.InvalidParameter, 4, "1 to 255 characters"},
+		{"(a ENUM('x') DEFAULT 'y')", fault.ValueOutOfRange, 22, "its labels are 'x'"},
+		{"(a ENUM('x') PRIMARY KEY)", fault.InvalidParameter, 0, "ENUM('x') in its primary key"},
+		{"(a EMBEDDING)", fault.InvalidParameter, 4, "EMBEDDING(384)"},
+		{"(a EMBEDDING(0))", fault.InvalidParameter, 4, "1 to 8192"},
+		{"(a EMBEDDING(8193))", fault.InvalidParameter, 4, "1 to 8192"},
+		{"(a EMBEDDING(2, 3))", fault.InvalidParameter, 4, "two numbers"},
+		{"(a EMBEDDING(3) DEFAULT '[1, 2]')", fault.ValueOutOfRange, 25, "takes 3 numbers, not 2"},
+		{"(a EMBEDDING(3) PRIMARY KEY)", fault.InvalidParameter, 0, "in its primary key"},
+		{"(a FILE)", fault.Unsupported, 4, "not supported yet"},
 		{"(a LONGTEXT)", fault.Unsupported, 4, "use TEXT"},
 		{"(a DECIMAL(66))", fault.InvalidParameter, 4, "1 to 65"},
 		{"(a DECIMAL(65, 31))", fault.InvalidParameter, 4, "0 to 30"},

@@ -47,6 +47,9 @@ func (c *compiler) comparison(e *ast.ComparisonExpr) (term, bool, error) {
 		return c.like(left, e)
 	}
 	right, ok := c.simple(e.Right)
+	if left.kind == value.Text || right.kind == value.Text {
+		left, right = labelTerm(left), labelTerm(right)
+	}
 	if !ok || !comparable(left, right) {
 		return term{}, false, nil
 	}
@@ -96,6 +99,7 @@ func (c *compiler) in(left term, e *ast.ComparisonExpr) (term, bool, error) {
 	if !ok {
 		return term{}, false, nil
 	}
+	left = labelTerm(left)
 	vals := make([]value.Value, len(list))
 	for i, x := range list {
 		t, ok := c.simple(x)
@@ -121,6 +125,7 @@ func (c *compiler) in(left term, e *ast.ComparisonExpr) (term, bool, error) {
 
 func (c *compiler) between(e *ast.RangeCond) (term, bool, error) {
 	left, ok := c.simple(e.Left)
+	left = labelTerm(left)
 	low, okLow := c.simple(e.From)
 	high, okHigh := c.simple(e.To)
 	if !ok || !okLow || !okHigh || !comparable(left, low) || !comparable(left, high) {
@@ -159,6 +164,7 @@ func ordered(a, b value.Value) value.Value {
 // like compiles LIKE of a text column and a literal, with the library's
 // matcher, which one goroutine uses at a time.
 func (c *compiler) like(left term, e *ast.ComparisonExpr) (term, bool, error) {
+	left = labelTerm(left)
 	pattern, ok := c.simple(e.Right)
 	texts := left.kind == value.Text && pattern.kind == value.Text
 	if !ok || e.Escape != nil || !texts || !pattern.constant {

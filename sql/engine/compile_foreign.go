@@ -39,19 +39,20 @@ func (c *compiler) foreign(ctx context.Context, e ast.Expr, condition bool) (ter
 	if c.closed {
 		return term{}, errForeign
 	}
-	n, schema, err := c.bind(ctx, ast.SelectExprs{&ast.AliasedExpr{Expr: e}}, nil)
+	n, _, err := c.bind(ctx, ast.SelectExprs{&ast.AliasedExpr{Expr: e}}, nil)
 	if err != nil {
 		return term{}, err
 	}
-	if n, err = tame(gms.NewEmptyContext(), n); err != nil {
+	empty := gms.NewEmptyContext()
+	if n, err = tame(empty, n); err != nil {
 		return term{}, err
 	}
 	p, ok := n.(*plan.Project)
-	if !ok || len(p.Projections) != 1 || len(schema) != 1 {
+	if !ok || len(p.Projections) != 1 {
 		return term{}, cannotLive("an expression can't be kept live: %s", ast.String(e))
 	}
-	f := &foreign{engine: c.run.engine, condition: condition, kind: resultKind(schema[0].Type),
-		width: c.src.target.width()}
+	f := &foreign{engine: c.run.engine, condition: condition,
+		kind: resultKind(p.Projections[0].Type(empty)), width: c.src.target.width()}
 	if condition {
 		f.kind = value.Bool
 	}

@@ -33,6 +33,8 @@ type FunctionInfo struct {
 	Name string // upper case
 	Use  Use
 	Own  bool // ours, not the library's
+	// Args and About are of ours, as the documentation writes them.
+	Args, About string
 }
 
 // liveSafe are the functions whose result depends on their arguments only.
@@ -85,17 +87,33 @@ geomcollection geometrycollection linestring multilinestring multipoint multipol
 // spatialPrefix begins the names of the library's spatial functions.
 const spatialPrefix = "st_"
 
-// own are our functions.
-const own = `
-current_namespace current_role current_user_id snowflake_id ulid uuid_v7
-`
+// own are our functions, with their arguments and what they return.
+var own = map[string][2]string{
+	"cosine_distance": {"a, b", "1 minus the cosine of the angle between two embeddings: 0 for " +
+		"the same direction, 2 for the opposite; NULL when one is NULL or all zeros"},
+	"l2_distance": {"a, b", "the length of the difference of two embeddings; NULL when one is NULL. " +
+		"Both take EMBEDDING columns, parameters and texts such as '[1, 0.5]'; two lengths are " +
+		"VALUE_OUT_OF_RANGE. NULL comes first in ORDER BY: leave such rows out in the WHERE"},
+	"current_namespace": {"", "the namespace in use"},
+	"current_role":      {"", "the role of the caller"},
+	"current_user_id":   {"", "the user whose rows the statement sees"},
+	"snowflake_id":      {"", "a new BIGINT, ascending in time"},
+	"ulid":              {"", "a new ULID as text, ascending in time"},
+	"uuid_v7":           {"", "a new UUID of version 7, ascending in time"},
+}
 
 var functionTable = func() map[string]Use {
 	m := make(map[string]Use)
-	lists := map[Use]string{LiveSafe: liveSafe, Allowed: allowed + own, Refused: refused}
+	lists := map[Use]string{LiveSafe: liveSafe, Allowed: allowed, Refused: refused}
 	for use, names := range lists {
 		for _, n := range strings.Fields(names) {
 			m[n] = use
+		}
+	}
+	for n := range own {
+		m[n] = Allowed
+		if _, pure := metrics[n]; pure {
+			m[n] = LiveSafe
 		}
 	}
 	return m
@@ -114,10 +132,13 @@ func functionUse(name string) (Use, bool) {
 
 // Functions returns the table of functions by name.
 func Functions() []FunctionInfo {
-	ours := strings.Fields(own)
 	out := make([]FunctionInfo, 0, len(functionTable))
 	for n, u := range functionTable {
-		out = append(out, FunctionInfo{Name: strings.ToUpper(n), Use: u, Own: slices.Contains(ours, n)})
+		f := FunctionInfo{Name: strings.ToUpper(n), Use: u}
+		if ours, ok := own[n]; ok {
+			f.Own, f.Args, f.About = true, ours[0], ours[1]
+		}
+		out = append(out, f)
 	}
 	slices.SortFunc(out, func(a, b FunctionInfo) int { return strings.Compare(a.Name, b.Name) })
 	return out

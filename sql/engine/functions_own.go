@@ -39,6 +39,11 @@ func (e *Engine) functions() map[string]gms.Function {
 		lower := strings.ToLower(string(name))
 		m[lower] = gms.NewFunction0(lower, func(*gms.Context) gms.Expression { return f })
 	}
+	for name := range metrics {
+		m[name] = gms.Function2{Name: name, Fn: func(_ *gms.Context, a, b gms.Expression) gms.Expression {
+			return newDistance(name, a, b)
+		}}
+	}
 	e.guard(m)
 	return m
 }

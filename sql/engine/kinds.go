@@ -24,7 +24,11 @@ var (
 // columnType returns the library's type for a declared type.
 func columnType(t ddl.Type) (gms.Type, error) {
 	switch t.Kind {
-	case value.Text, value.Enum:
+	case value.Enum:
+		return labelsOf(t)
+	case value.Embedding:
+		return types.CreateVectorType(t.Length)
+	case value.Text:
 		const most = 16383 // characters of a VARCHAR
 		if t.Length == 0 || t.Length > most {
 			return longText, nil
@@ -68,8 +72,10 @@ func kindType(k value.Kind) gms.Type {
 		return types.Float64
 	case value.Decimal:
 		return types.InternalDecimalType
-	case value.Bytes, value.Embedding:
+	case value.Bytes:
 		return types.LongBlob
+	case value.Embedding:
+		return types.VectorType{}
 	case value.JSON, value.File:
 		return types.JSON
 	case value.Date:
@@ -86,7 +92,12 @@ func kindType(k value.Kind) gms.Type {
 
 // resultKind returns the kind in which a computed column of type t is shown.
 func resultKind(t gms.Type) value.Kind {
+	if _, ok := t.(*labels); ok {
+		return value.Enum
+	}
 	switch t.Type() {
+	case querypb.Type_VECTOR:
+		return value.Embedding
 	case querypb.Type_NULL_TYPE:
 		return value.Text
 	case querypb.Type_INT8:

@@ -108,11 +108,13 @@ func (p predicates) pick(list ...string) string { return list[p.r.IntN(len(list)
 
 func (p predicates) number() string {
 	return p.pick("tiny", "short", "tiny + 1", "price", "ratio", "0", "1", "-3", "2.5", "1.25", "100", "NULL", "small",
-		"wide", "LENGTH(name)", "'2'", "short * 2", "id", "flag")
+		"wide", "LENGTH(name)", "'2'", "short * 2", "id", "flag", "mood + 0", "mood", "LENGTH(mood)",
+		"COSINE_DISTANCE(near, '[1, 0]')", "L2_DISTANCE(near, '[0, 1]')")
 }
 
 func (p predicates) text() string {
-	return p.pick("name", "'a'", "'b'", "'ab'", "UPPER(name)", "NULL", "CONCAT(name, 'b')", "''", "'A'", "'a '")
+	return p.pick("name", "mood", "mood", "'glad'", "UPPER(mood)", "'a'", "'b'", "'ab'",
+		"UPPER(name)", "NULL", "CONCAT(name, 'b')", "''", "'A'", "'a '")
 }
 
 func (p predicates) op() string { return p.pick("=", "<>", "<", "<=", ">", ">=", "<=>") }
@@ -128,7 +130,13 @@ func (p predicates) condition(depth int) string {
 		return "(" + p.condition(depth-1) + " OR " + p.condition(depth-1) + ")"
 	}
 	not := p.pick("", "NOT ")
-	switch p.r.IntN(10) {
+	switch p.r.IntN(12) {
+	case 10:
+		return "mood " + p.pick(not+"LIKE '%ad'", not+"IN ('sad', 'a', 'x')", "IS "+not+"NULL", p.op()+" mood",
+			not+"BETWEEN 'a' AND 'm'", p.op()+" "+p.text())
+	case 11:
+		return p.pick("near IS "+not+"NULL", "near "+p.op()+" '[1, 0]'",
+			"COSINE_DISTANCE(near, '[1, 1]') "+p.op()+" 0.5")
 	case 0:
 		return p.text() + " " + p.op() + " " + p.text()
 	case 1:
@@ -159,13 +167,14 @@ func TestCompileLive_AgreesWithSelect(t *testing.T) {
 	p := predicates{rand.New(rand.NewPCG(seed, 1))}
 	w := newWorld(t)
 	for i := range 40 {
-		w.run(fmt.Sprintf("INSERT INTO kinds (id, flag, tiny, wide, ratio, price, name, day, at, small, local, short, doc) "+
-			"VALUES (%d, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", i, p.pick("true", "false", "NULL"),
+		w.run(fmt.Sprintf("INSERT INTO kinds (id, flag, tiny, wide, ratio, price, name, day, at, small, local, short, doc, "+
+			"mood, near) VALUES (%d, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", i, p.pick("true", "false", "NULL"),
 			p.pick("0", "1", "-3", "2", "NULL"), p.pick("0", "1", "NULL"), p.pick("2.5", "-3", "0", "NULL"),
 			p.pick("2.5", "1.25", "100", "NULL"), p.pick("'a'", "'b'", "'ab'", "''", "'A'", "'ä'", "'a%'"),
 			p.pick("'2026-01-02'", "'2026-01-01'", "NULL"), p.pick("'2026-03-04 05:06:07.123456'", "'2026-03-04'", "NULL"),
 			p.pick("0.5", "2.5", "NULL"), p.pick("'2026-03-04'", "NULL"), p.pick("0", "1", "100", "NULL"),
-			p.pick("'[]'", "NULL")))
+			p.pick("'[]'", "NULL"), p.pick("'sad'", "'glad'", "'a'", "'mad'", "NULL"),
+			p.pick("'[1, 0]'", "'[0, 0]'", "'[1, 1]'", "'[-1, 0.5]'", "NULL")))
 	}
 	all := w.run("SELECT *, _seq, _updated, _deleted FROM kinds").rows
 	for range 1500 {

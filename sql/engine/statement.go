@@ -55,6 +55,7 @@ type rows struct {
 	iter    gms.RowIter
 	release func()
 	columns []predicate.Column
+	schema  gms.Schema
 	buf     []value.Value
 	raw     bool // values as the library computed them, not of the columns' kinds
 }
@@ -86,7 +87,7 @@ func (run *execution) query(ctx context.Context, s ast.Statement, top *selection
 	planned = true
 	schema := node.Schema(c)
 	return &rows{run: run, ctx: c, iter: iter, release: release,
-		columns: top.describe(schema), buf: make([]value.Value, len(schema))}, nil
+		columns: top.describe(schema), schema: schema, buf: make([]value.Value, len(schema))}, nil
 }
 
 // analyze has the library plan a query that has passed the gate.
@@ -130,13 +131,17 @@ func (r *rows) Next(ctx context.Context) (vals []value.Value, err error) {
 			"a row of %d values in a result of %d", len(row), len(r.buf))
 	}
 	for i, x := range row {
-		if r.raw {
+		t := r.schema[i].Type
+		if r.raw && !isVector(t) {
 			r.buf[i], err = natural(r.ctx, x)
 		} else {
 			r.buf[i], err = fromEngine(r.ctx, r.columns[i].Kind, x)
 		}
 		if err != nil {
 			return nil, err
+		}
+		if l, ok := t.(*labels); ok {
+			r.buf[i] = l.value(r.buf[i])
 		}
 	}
 	return r.buf, nil

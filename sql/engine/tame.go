@@ -69,11 +69,19 @@ func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.Tre
 		}
 		return sub.WithQuery(q), transform.NewTree, nil
 	}
-	if out, same := exact(ctx, e); !same {
-		return out, same, nil
+	same := transform.SameTree
+	for _, replace := range []transform.ExprFunc{positioned, asVectors} {
+		out, kept, err := replace(ctx, e)
+		if err != nil {
+			return nil, transform.SameTree, err
+		}
+		e, same = out, same && kept
+	}
+	if out, kept := exact(ctx, e); !kept {
+		return out, kept, nil
 	}
 	if !readsDecimals(ctx, e) {
-		return e, transform.SameTree, nil
+		return e, same, nil
 	}
 	if in, ok := e.(*plan.InSubquery); ok {
 		return tameIn(ctx, in)
@@ -94,7 +102,7 @@ func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.Tre
 		tamed[i] = check(ctx, c, &changed)
 	}
 	if !changed {
-		return e, transform.SameTree, nil
+		return e, same, nil
 	}
 	out, err := e.WithChildren(ctx, tamed...)
 	return out, transform.NewTree, err

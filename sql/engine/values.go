@@ -81,6 +81,10 @@ func fromEngine(ctx context.Context, k value.Kind, x any) (value.Value, error) {
 	if err != nil || v.Kind() == k || v.IsNull() {
 		return v, err
 	}
+	if k == value.Embedding && v.Kind() == value.Bytes {
+		v = value.NewString(k, v.Str())
+		return v, v.Check()
+	}
 	if k == value.Time && v.Kind() == value.Text || k != value.Text {
 		c, err := value.Convert(k, v)
 		if err == nil {
@@ -177,22 +181,29 @@ func assign(c *ddl.Column, v value.Value) (value.Value, error) {
 		}
 		return v, nil
 	}
-	out, err := value.Convert(c.Type.Kind, loosen(c.Type.Kind, v))
+	out, err := c.Type.Convert(loosen(c.Type.Kind, v))
 	if err != nil {
 		return v, fault.Wrap(fault.TypeMismatch, err, "column %s", c.Name)
 	}
-	switch {
-	case c.Type.Kind == value.Decimal && c.Type.Precision > 0:
-		if out, err = value.Rescale(out, c.Type.Precision, c.Type.Scale); err != nil {
-			return v, fault.Wrap(fault.ValueOutOfRange, err, "column %s", c.Name)
-		}
-	case c.Type.Kind == value.Text && c.Type.Length > 0 && len(out.Str()) > c.Type.Length:
-		if n := characters(out.Str()); n > c.Type.Length {
-			return v, fault.New(fault.ValueOutOfRange, "column %s takes %d characters, not %d",
-				c.Name, c.Type.Length, n)
-		}
+	if k := c.Type.Kind; (k == value.Text || k == value.Bytes) && c.Type.Length > 0 {
+		return out, checkLength(c, out)
+	}
+	if out, err = c.Type.Fit(out); err != nil {
+		return v, fault.Wrap(fault.ValueOutOfRange, err, "column %s", c.Name)
 	}
 	return out, nil
+}
+
+func checkLength(c *ddl.Column, v value.Value) error {
+	n, unit := len(v.Str()), "bytes"
+	if v.Kind() == value.Text && n > c.Type.Length {
+		n, unit = characters(v.Str()), "characters"
+	}
+	if n > c.Type.Length {
+		return fault.New(fault.ValueOutOfRange, "column %s takes %d %s, not %d",
+			c.Name, c.Type.Length, unit, n)
+	}
+	return nil
 }
 
 // loosen makes the conversions that an assignment does in SQL and that

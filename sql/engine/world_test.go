@@ -52,6 +52,10 @@ func notNull(c *ddl.Column) { c.NotNull = true }
 
 func length(n int) func(*ddl.Column) { return func(c *ddl.Column) { c.Type.Length = n } }
 
+func labelled(labels ...string) func(*ddl.Column) {
+	return func(c *ddl.Column) { c.Type.Labels = labels }
+}
+
 func scale(p, s int) func(*ddl.Column) {
 	return func(c *ddl.Column) { c.Type.Precision, c.Type.Scale = p, s }
 }
@@ -88,7 +92,8 @@ func testTables() []*ddl.Table {
 			col(8, "raw", value.Bytes), col(9, "doc", value.JSON), col(10, "day", value.Date),
 			col(11, "clock", value.Time), col(12, "at", value.Timestamp, generated(ddl.FuncNow)),
 			col(13, "uid", value.UUID), col(14, "small", value.Float32), col(15, "local", value.DateTime),
-			col(16, "short", value.Int16)),
+			col(16, "short", value.Int16), col(17, "mood", value.Enum, labelled("sad", "glad", "a", "mad")),
+			col(18, "near", value.Embedding, length(2))),
 		def(102, "texts", ddl.UserTable, []int{0, 1},
 			col(1, "k", value.Text, notNull), col(2, "u", value.UUID, notNull), col(3, "n", value.Int32)),
 		def(103, "rooms", ddl.SharedTable, []int{0},

@@ -170,7 +170,7 @@ func (w *writer) fallback(i int) (value.Value, error) {
 		}
 		return w.assign(i, v)
 	}
-	v, err := value.Parse(c.Type.Kind, d.Text)
+	v, err := c.Type.Parse(d.Text)
 	if err != nil {
 		return v, fault.Wrap(fault.TypeMismatch, err, "default of column %s", c.Name)
 	}

@@ -309,7 +309,7 @@ func (p *plan) compileFillers() bool {
 		case d.Func != "":
 			f.call = d.Func
 		default:
-			v, err := value.Parse(c.Type.Kind, d.Text)
+			v, err := c.Type.Parse(d.Text)
 			if err == nil {
 				v, err = engine.Assign(c, v)
 			}

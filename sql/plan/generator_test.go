@@ -35,7 +35,9 @@ var otherTypes = []ddl.Type{kind(value.Bool), kind(value.Int8), kind(value.Int16
 	kind(value.Int64), kind(value.Uint8), kind(value.Uint32), kind(value.Uint64), kind(value.Float32),
 	kind(value.Float64), {Kind: value.Decimal, Precision: 10, Scale: 2}, kind(value.Text),
 	{Kind: value.Text, Length: 5}, kind(value.Bytes), {Kind: value.Bytes, Length: 4}, kind(value.JSON),
-	kind(value.Date), kind(value.Time), kind(value.DateTime), kind(value.Timestamp), kind(value.UUID)}
+	kind(value.Date), kind(value.Time), kind(value.DateTime), kind(value.Timestamp), kind(value.UUID),
+	{Kind: value.Enum, Labels: []string{"zz", "a", "abc", "b"}},
+	{Kind: value.Enum, Labels: []string{"x", "1"}}, {Kind: value.Embedding, Length: 2}}
 
 func (g *generator) makeTable() {
 	order := g.Perm(len(names))
@@ -95,6 +97,10 @@ func (g *generator) makeDefault(c *ddl.Column) {
 		c.Default = &ddl.Default{Text: "7"}
 	case value.Bool:
 		c.Default = &ddl.Default{Text: "true"}
+	case value.Enum:
+		c.Default = &ddl.Default{Text: c.Type.Labels[1]}
+	case value.Embedding:
+		c.Default = &ddl.Default{Text: "[3, 4]"}
 	}
 	if g.one(6) {
 		c.Default = &ddl.Default{Null: true}
@@ -407,6 +413,10 @@ func (g *generator) suiting(k value.Kind, c *ddl.Column) (value.Value, string) {
 	case value.Text:
 		return str(pick(g, "a", "b", "c", "abc", "ABC", "a ", "", "it's", "é", "long text", "1", "1e5",
 			"2e99999", "abcde", "x", "y", "zz"))
+	case value.Enum:
+		return str(pick(g, "zz", "a", "a", "abc", "b", "b", "x", "1", "A", ""))
+	case value.Embedding:
+		return str(pick(g, "[1, 2]", "[0, -0.5]", "[0,0]", "[1]", "[1, 2, 3]", "x"))
 	case value.Bytes:
 		return value.NewString(value.Bytes, "ab\xff"), "'ab'"
 	case value.JSON:

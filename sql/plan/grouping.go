@@ -106,7 +106,7 @@ func (p *plan) compileGroupOrder(st *statement) bool {
 // value.Compare does, and orders them so.
 func groupable(k value.Kind) bool {
 	switch k {
-	case value.Bool, value.Text, value.UUID, value.Date, value.DateTime, value.Timestamp:
+	case value.Bool, value.Text, value.Enum, value.UUID, value.Date, value.DateTime, value.Timestamp:
 		return true
 	}
 	return k >= value.Int8 && k <= value.Uint64
@@ -122,5 +122,5 @@ func aggregateKind(call aggregate, k value.Kind) (value.Kind, bool) {
 	case k == value.Timestamp:
 		return value.DateTime, true
 	}
-	return k, number || k == value.Text || k == value.Date || k == value.DateTime
+	return k, number || k == value.Text || k == value.Enum || k == value.Date || k == value.DateTime
 }

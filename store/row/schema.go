@@ -14,6 +14,9 @@ type Schema struct {
 	Codec   serde.ID // of rows written with this version
 	IDs     []ident.ColumnID
 	Kinds   []value.Kind
+	// Labels has the labels of the columns that are Enums and nil for others;
+	// it is nil itself when there is none. A payload has their positions.
+	Labels [][]string
 }
 
 // numberSize is about what a column takes beside its text.
@@ -43,7 +46,30 @@ func (s *Schema) Decode(r Record, dst []value.Value) error {
 	if err != nil {
 		return err
 	}
-	return c.DecodeRow(r.Payload, s.Kinds, dst)
+	if err := c.DecodeRow(r.Payload, s.Kinds, dst); err != nil || s.Labels == nil {
+		return err
+	}
+	for i := range s.Labels {
+		if err := s.label(dst, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// label puts the label into an Enum that was read.
+func (s *Schema) label(dst []value.Value, i int) error {
+	all := s.Labels[i]
+	if all == nil || dst[i].IsNull() {
+		return nil
+	}
+	n := dst[i].Uint()
+	if n < 1 || n > uint64(len(all)) {
+		return fault.New(fault.Corruption, "column %d of schema version %d has label %d of %d",
+			i+1, s.Version, n, len(all))
+	}
+	dst[i] = value.NewEnum(int(n), all[n-1])
+	return nil
 }
 
 // DecodeColumns is Decode for the columns at the positions want, which ascend.
@@ -51,8 +77,22 @@ func (s *Schema) Decode(r Record, dst []value.Value) error {
 func (s *Schema) DecodeColumns(r *Record, want []int, dst []value.Value) error {
 	if c, err := serde.ByID(r.Codec); err == nil && r.Schema == s.Version {
 		if c, ok := c.(serde.ColumnDecoder); ok {
-			return c.DecodeColumns(r.Payload, s.Kinds, want, dst)
+			return s.decodeColumns(c, r, want, dst)
 		}
 	}
 	return s.Decode(*r, dst)
+}
+
+func (s *Schema) decodeColumns(
+	c serde.ColumnDecoder, r *Record, want []int, dst []value.Value,
+) error {
+	if err := c.DecodeColumns(r.Payload, s.Kinds, want, dst); err != nil || s.Labels == nil {
+		return err
+	}
+	for _, i := range want {
+		if err := s.label(dst, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -38,10 +38,10 @@ func functions() page {
 		intro: "Functions that SQL may call. *Live-safe* ones depend on their arguments only and " +
 			"may stand in a live query too. A function that is not listed is refused."}
 	names := map[engine.Use][]string{}
-	own := table{heading: "Of KalamDB itself", columns: []string{"function"}}
+	own := table{heading: "Of KalamDB itself", columns: []string{"function", "returns"}}
 	for _, f := range engine.Functions() {
 		if f.Own {
-			own.rows = append(own.rows, []string{code(f.Name + "()")})
+			own.rows = append(own.rows, []string{code(f.Name + "(" + f.Args + ")"), f.About})
 			continue
 		}
 		names[f.Use] = append(names[f.Use], f.Name)
@@ -56,13 +56,14 @@ func functions() page {
 }
 
 func dataTypes() page {
-	t := table{columns: []string{"type", "also written", "`data_type` in results", "in a primary key"}}
+	t := table{columns: []string{"type", "also written", "`data_type` in results", "in a primary key",
+		"arguments and range"}}
 	for _, k := range value.Kinds() {
 		if !k.Column {
 			continue
 		}
 		t.rows = append(t.rows, []string{
-			code(k.SQL), strings.Join(k.Alias, ", "), code(k.Name), yes(k.Key)})
+			code(k.SQL), strings.Join(k.Alias, ", "), code(k.Name), yes(k.Key), k.Limits})
 	}
 	return page{file: "data-types.md", title: "Data types", parts: []table{t},
 		intro: "The types of columns. The same table is `system.data_types`."}

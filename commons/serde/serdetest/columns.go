@@ -56,7 +56,7 @@ func leftOver(r *rand.Rand, k value.Kind, v value.Value) value.Value {
 	case k.Form() == value.FormString && r.IntN(2) == 0:
 		return value.NewBigInt(int64(len(v.Str())))
 	case k.Form() == value.FormString:
-		return value.NewString(value.Enum, v.Str())
+		return value.NewString(value.File, v.Str())
 	}
 	return v
 }

@@ -48,13 +48,14 @@ func Edges() map[value.Kind][]value.Value {
 		value.Uint16:  uints(value.Uint16, 0, 256, math.MaxUint16),
 		value.Uint32:  uints(value.Uint32, 0, math.MaxInt32+1, math.MaxUint32),
 		value.Uint64:  uints(value.Uint64, 0, math.MaxInt64, math.MaxInt64+1, math.MaxUint64),
+		value.Enum:    uints(value.Enum, 1, 127, 128, math.MaxUint16),
 		value.Date:    parsed(value.Date, "0001-01-01", "1969-12-31", "1970-01-01", "9999-12-31"),
 		value.Time:    parsed(value.Time, "-838:59:59.999999", "00:00:00", "838:59:59.999999"),
 		value.JSON:    parsed(value.JSON, `null`, `[]`, `"\u0000"`, `{"a":[1,{"b":null}],"é":1e400}`),
 		value.File:    parsed(value.File, `null`, `{"id":"1"}`),
 		value.Decimal: parsed(value.Decimal, "0.00", "-12.50", strings.Repeat("9", 65)),
 		value.UUID:    parsed(value.UUID, strings.Repeat("0", 32), strings.Repeat("f", 32)),
-		value.Embedding: append(parsed(value.Embedding, "[]", "[0,-1.5,3.4e38]"),
+		value.Embedding: append(parsed(value.Embedding, "[0,-1.5,3.4e38]"),
 			value.NewString(value.Embedding, "\x01\x00\x00\x00")),
 	}
 	for _, k := range []value.Kind{value.DateTime, value.Timestamp} {
@@ -62,7 +63,7 @@ func Edges() map[value.Kind][]value.Value {
 			"9999-12-31 23:59:59.999999")
 	}
 	long := strings.Repeat("0123456789abcde\n", 1<<12+1)
-	for _, k := range []value.Kind{value.Text, value.Enum, value.Bytes} {
+	for _, k := range []value.Kind{value.Text, value.Bytes} {
 		for _, s := range []string{"", "\x00", "null", "\"\\/\u2028é\U0010FFFF", long} {
 			all[k] = append(all[k], value.NewString(k, s))
 		}
@@ -237,6 +238,8 @@ func ranges(t *testing.T, c serde.Codec) {
 		value.NewFloat(value.Float64, math.NaN()), value.NewFloat(value.Float32, math.MaxFloat64),
 		value.NewInt(value.Date, math.MaxInt64), value.NewInt(value.Timestamp, math.MinInt64),
 		value.NewString(value.UUID, "short"), value.NewString(value.Embedding, "odd"),
+		value.NewString(value.Embedding, "\x00\x00\x80\x7f"), value.NewEnum(0, ""),
+		value.NewEnum(1<<16, ""),
 	} {
 		_, err := c.AppendRow(nil, []value.Kind{v.Kind()}, []value.Value{v})
 		if !fault.Is(err, fault.ValueOutOfRange) {
