@@ -2,6 +2,7 @@ package live
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -151,9 +152,10 @@ type Event struct {
 	// cursor to keep.
 	Commit bool
 
-	size int // bytes, for the bounds of queues
-	once sync.Once
-	body []byte
+	size  int // bytes, for the bounds of queues
+	once  sync.Once
+	body  []byte
+	users atomic.Int32 // that hold the body
 }
 
 // Encoded returns what enc made of e. enc is called once, for the first
@@ -162,4 +164,19 @@ type Event struct {
 func (e *Event) Encoded(enc func(*Event) []byte) []byte {
 	e.once.Do(func() { e.body = enc(e) })
 	return e.body
+}
+
+// Hold counts the encoded form of e in b for one more who keeps it while it is
+// sent: once, however many do. Each calls Release when it is done.
+func (e *Event) Hold(b *Budget) {
+	if e.users.Add(1) == 1 {
+		b.Add(len(e.body))
+	}
+}
+
+// Release ends what Hold began.
+func (e *Event) Release(b *Budget) {
+	if e.users.Add(-1) == 0 {
+		b.Add(-len(e.body))
+	}
 }

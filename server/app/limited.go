@@ -46,6 +46,9 @@ type limitedConn struct {
 	once sync.Once
 }
 
+// NetConn returns the connection below.
+func (c *limitedConn) NetConn() net.Conn { return c.Conn }
+
 // Close implements net.Conn.
 func (c *limitedConn) Close() error {
 	err := c.Conn.Close()

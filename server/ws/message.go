@@ -106,10 +106,16 @@ func appendControl(dst []byte, m live.Batch) []byte {
 // follow the query is encoded once.
 func appendChange(dst []byte, id string, e *live.Event) []byte {
 	shared := e.Encoded(encodeChange)
+	return append(appendChangeHead(dst, id, len(shared)), shared...)
+}
+
+// appendChangeHead appends the beginning of the frame of a change, up to the
+// shared part.
+func appendChangeHead(dst []byte, id string, shared int) []byte {
 	var head [128]byte
 	start := begin(head[:0], wire.TypeChange, id)
-	dst = appendHeader(dst, ws.OpText, len(start)+len(shared))
-	return append(append(dst, start...), shared...)
+	dst = appendHeader(dst, ws.OpText, len(start)+shared)
+	return append(dst, start...)
 }
 
 // encodeChange returns the part of a change behind its subscription's id.

@@ -84,9 +84,9 @@ func TestLive_TotalIsBounded(t *testing.T) {
 	s := servertest.WithMessages(t, "KALAMDB_LIVE_TOTAL_SIZE=1MiB", "KALAMDB_LIVE_SOCKET_SIZE=1MiB",
 		"KALAMDB_LIVE_WRITE_TIMEOUT=1h")
 	var all []*client
-	for range 6 {
+	for i := range 6 { // what is told is counted for each query
 		c := login(t, s, "alice")
-		c.subscribe("a", "SELECT * FROM chat.messages")
+		c.subscribe("a", fmt.Sprintf("SELECT * FROM chat.messages WHERE id >= %d", -i))
 		c.ready("a")
 		all = append(all, c)
 	}

@@ -175,6 +175,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	if err := boundUnsent(netConn); err != nil {
+		s.opts.Logger.Debug("bound what is unsent", "peer", r.RemoteAddr, "error", err)
+	}
 	c := newConn(s, netConn, leftover(rw.Reader))
 	if token, offered := strings.CutPrefix(shake.Protocol, wire.Subprotocol); offered {
 		login = true

@@ -18,6 +18,7 @@ const (
 	writePiece = 64 << 10 // that must be taken within the write timeout
 	maxPooled  = 16 << 10 // of a buffer that is kept
 	pollMost   = 32       // messages of one subscription before the next one's turn
+	sharedBody = 2 << 10  // of a change that is written from where all have it
 )
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
@@ -169,13 +170,47 @@ type slowError struct{ rest []byte }
 // Error implements error.
 func (e *slowError) Error() string { return "ws: the client does not read" }
 
-// writeFrames writes complete frames, a piece at a time, each within the write
-// timeout.
+// writeFrames writes complete frames.
 func (c *conn) writeFrames(frames []byte) error {
-	for at := 0; at < len(frames); {
+	at, err := c.writeBytes(frames)
+	if errors.Is(err, errSlow) {
+		return &slowError{frames[at:frameEnd(frames, at)]}
+	}
+	return err
+}
+
+// writeChange writes frames, the last of which ends with the shared part of e.
+func (c *conn) writeChange(frames []byte, e *live.Event) error {
+	total, body := c.srv.opts.Total, e.Encoded(encodeChange)
+	total.Add(len(frames))
+	defer total.Add(-len(frames))
+	e.Hold(total)
+	defer e.Release(total)
+	at, err := c.writeBytes(frames)
+	if errors.Is(err, errSlow) {
+		end := frameEnd(frames, at)
+		rest := append([]byte(nil), frames[at:min(end, len(frames))]...)
+		return &slowError{append(rest, body[:max(end-len(frames), 0)]...)}
+	}
+	if err != nil {
+		return err
+	}
+	if at, err = c.writeBytes(body); errors.Is(err, errSlow) {
+		return &slowError{body[at:]}
+	}
+	return err
+}
+
+// errSlow means that the socket took nothing for the write timeout.
+var errSlow = errors.New("ws: the client takes nothing")
+
+// writeBytes writes a piece at a time, each within the write timeout, and
+// returns how much was written.
+func (c *conn) writeBytes(frames []byte) (at int, err error) {
+	for at < len(frames) {
 		end := min(at+writePiece, len(frames))
 		if err := c.net.SetWriteDeadline(time.Now().Add(c.srv.opts.WriteTimeout)); err != nil {
-			return err
+			return at, err
 		}
 		c.blocked.Store(time.Now().UnixNano())
 		n, err := c.net.Write(frames[at:end])
@@ -183,13 +218,13 @@ func (c *conn) writeFrames(frames []byte) error {
 		at += n
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) && n == 0:
-			return &slowError{frames[at:frameEnd(frames, at)]}
+			return at, errSlow
 		case errors.Is(err, os.ErrDeadlineExceeded): // slow, but it takes something
 		case err != nil:
-			return err
+			return at, err
 		}
 	}
-	return nil
+	return at, nil
 }
 
 // goodbyeTime bounds how long a client that did not read may take to do so
@@ -230,29 +265,51 @@ func (c *conn) poll(s *sub, source *live.Subscription) error {
 	for _, m := range msgs {
 		if e, ok := m.(live.Ended); ok {
 			more = false
-			if renewable(e.Reason) {
-				if e.Err = c.renew(s, source); e.Err == nil {
-					continue
-				}
-				m = e
-			}
-			c.forget(s)
-			if e.Err != nil {
-				c.srv.opts.Logger.Debug("live query ended", "error", e.Err)
+			if m, ok = c.goOn(s, source, e); ok {
+				continue
 			}
 		}
-		buf = appendLive(buf, s.id, source.Columns(), m)
-		if len(buf) >= writePiece {
-			if err := c.writeCounted(buf); err != nil {
-				return err
-			}
-			buf = buf[:0]
+		if buf, err = c.tell(buf, s, source, m); err != nil {
+			return err
 		}
 	}
 	if more {
 		c.wake(s)
 	}
 	return c.writeCounted(buf)
+}
+
+// goOn opens a live query again that ended with e, where that can be done, and
+// reports whether it has. Otherwise it returns what is to be told.
+func (c *conn) goOn(s *sub, source *live.Subscription, e live.Ended) (live.Message, bool) {
+	if renewable(e.Reason) {
+		if e.Err = c.renew(s, source); e.Err == nil {
+			return nil, true
+		}
+	}
+	c.forget(s)
+	if e.Err != nil {
+		c.srv.opts.Logger.Debug("live query ended", "error", e.Err)
+	}
+	return e, false
+}
+
+// tell appends a message to buf, and writes buf when it is long or what all
+// have of a change is.
+func (c *conn) tell(
+	buf []byte, s *sub, source *live.Subscription, m live.Message,
+) ([]byte, error) {
+	if e, ok := m.(live.Changed); ok {
+		if body := e.Encoded(encodeChange); len(body) >= sharedBody {
+			buf = appendChangeHead(buf, s.id, len(body))
+			return buf[:0], c.writeChange(buf, e.Event)
+		}
+	}
+	buf = appendLive(buf, s.id, source.Columns(), m)
+	if len(buf) < writePiece {
+		return buf, nil
+	}
+	return buf[:0], c.writeCounted(buf)
 }
 
 // writeCounted writes frames that are part of what waits for all connections

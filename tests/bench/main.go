@@ -43,6 +43,13 @@ type bench struct {
 }
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == crowdArg {
+		if err := serveCrowd(os.Args[2], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "crowd:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	bin := flag.String("bin", "bin/kalamdb-server", "the server to measure")
@@ -82,6 +89,9 @@ func (b *bench) run(ctx context.Context) error {
 		{"start", b.start},
 		{"kalamdb", b.kalamdb},
 		{"notify", b.notify},
+		{"stalled", b.stalled},
+		{"subscriptions", b.subscriptions},
+		{"reconnect", b.reconnect},
 		{"postgres", b.postgres},
 	}
 	for _, p := range parts {
