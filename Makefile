@@ -29,7 +29,7 @@ RACE_PKGS ?= ./commons/... ./store/memkv/... ./live/... ./core/apply/... ./core/
 # Checks of `verify`, each with a twin of the same name under `fix`.
 CHECKS := fmt vet lint static tidy work docs
 
-.PHONY: help run build test race lint verify fix fuzz oracle bench demo docs clean \
+.PHONY: help run build test race lint verify fix fuzz oracle bench demo docs sdk clean \
         $(CHECKS:%=verify-%) $(CHECKS:%=fix-%)
 
 help: ## list the targets
@@ -123,6 +123,10 @@ bench: build ## print figures as lines of JSON
 demo: build ## load real messages into a server of its own, with a live query running
 	@go run ./tests/demo/cmd/kalamdb-demo -bin $(BIN)/kalamdb-server
 
+sdk: build ## build the TypeScript client and run its tests (needs Node 20 and npm)
+	cd sdk/typescript && npm ci --no-fund --no-audit && npm run build && \
+	    KALAM_TEST_BINARIES=$(CURDIR)/$(BIN) npm test
+
 clean: ## remove what build made; never the data
 	rm -f $(BIN)/kalamdb-server $(BIN)/kalam
-	rm -rf .cache
+	rm -rf .cache sdk/typescript/dist sdk/typescript/node_modules
