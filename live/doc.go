@@ -59,5 +59,5 @@
 //
 // It does not parse SQL, check rights, know sockets or replication. Who may
 // follow what is the caller's to decide before Subscribe, and to revoke with
-// EndTable, EndOwner or Kill.
+// EndTable, EndUser or Kill.
 package live

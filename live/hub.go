@@ -180,10 +180,12 @@ func (h *Hub) EndTable(t ident.TableID, why EndReason) int {
 	return h.end(func(s *Subscription) bool { return s.table == t }, why)
 }
 
-// EndOwner ends all subscriptions that a user asked for and returns their
-// number.
-func (h *Hub) EndOwner(u ident.UserID, why EndReason) int {
-	return h.end(func(s *Subscription) bool { return s.owner == u }, why)
+// EndUser ends all subscriptions that a user asked for, and those to rows of
+// the user that others asked for who may not, and returns their number.
+func (h *Hub) EndUser(u ident.UserID, why EndReason, may func(other ident.UserID) bool) int {
+	return h.end(func(s *Subscription) bool {
+		return s.owner == u || s.user == u && !may(s.owner)
+	}, why)
 }
 
 func (h *Hub) end(match func(*Subscription) bool, why EndReason) int {

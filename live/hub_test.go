@@ -167,7 +167,7 @@ func TestHub_ending(t *testing.T) {
 	if err := w.hub.Kill(c.sub.ID()); !fault.Is(err, fault.NotFound) {
 		t.Errorf("killed twice: %v", err)
 	}
-	if n := w.hub.EndOwner("alice", live.Revoked); n != 1 {
+	if n := w.hub.EndUser("alice", live.Revoked, isRoot); n != 1 {
 		t.Errorf("%d ended, want 1", n)
 	}
 	expect(b, live.Revoked)
@@ -179,7 +179,15 @@ func TestHub_ending(t *testing.T) {
 	}
 	expect(d, live.TableDropped)
 	w.apply(commit{"alice", []op{put(2, "a", "x")}})
+
+	e := open("root")
+	if n := w.hub.EndUser("alice", live.Revoked, func(ident.UserID) bool { return false }); n != 1 {
+		t.Errorf("%d ended, want 1", n)
+	}
+	expect(e, live.Revoked)
 }
+
+func isRoot(u ident.UserID) bool { return u == "root" }
 
 func TestHub_droppedTableEndsWhatStillReads(t *testing.T) {
 	w := newWorld(t, memkv.Name, live.Options{})

@@ -53,6 +53,7 @@ type Subscription struct {
 	shard   *shard
 	id      ident.LiveID
 	owner   ident.UserID
+	user    ident.UserID // whose rows are followed
 	table   ident.TableID
 	opts    SubscribeOptions
 	budget  *Budget // of its socket
@@ -84,7 +85,7 @@ type Subscription struct {
 
 func newSubscription(h *Hub, spec Spec) *Subscription {
 	s := &Subscription{
-		hub: h, id: spec.ID, owner: spec.Owner, table: spec.Query.Table.ID,
+		hub: h, id: spec.ID, owner: spec.Owner, user: spec.User, table: spec.Query.Table.ID,
 		opts: spec.Options, budget: spec.Budget, wakeup: spec.Notify, created: h.opts.Now(), slot: -1,
 		state: loading, snap: newSnapshot(spec.Options.LastRows),
 	}
@@ -112,12 +113,12 @@ func (s *Subscription) Info() Info {
 	s.shard.mu.Lock()
 	defer s.shard.mu.Unlock()
 	i := Info{
-		ID: s.id, Owner: s.owner, Table: s.table, State: stateNames[s.state],
+		ID: s.id, Owner: s.owner, User: s.user, Table: s.table, State: stateNames[s.state],
 		Cursor: s.cursor, Delivered: s.delivered, Conflated: s.conflated,
 		Policy: s.opts.Policy, Created: s.created,
 	}
 	if s.group != nil {
-		i.User, i.Query = s.group.feed.user, s.group.query.Text
+		i.Query = s.group.query.Text
 	}
 	since := clock.Seq(0)
 	switch s.state {

@@ -253,6 +253,34 @@ func (s *Service) ActAs(_ context.Context, id session.Identity, user string) (
 	return id, nil
 }
 
+// MayActFor reports whether an account may act for another user now.
+func (s *Service) MayActFor(caller, user ident.UserID) bool {
+	from, err := s.Target(caller)
+	if err != nil || from.Dropped {
+		return false
+	}
+	t, err := s.Target(user)
+	return err == nil && access.ActFor(session.Identity{Caller: caller, Role: from.Role}, t) == nil
+}
+
+// Current returns an error when an identity that was good once is void now.
+func (s *Service) Current(id session.Identity) error {
+	u, _, err := s.accounts.Account(id.Caller)
+	switch {
+	case err != nil:
+		return err
+	case u != nil && (u.Deleted != nil || u.Epoch > id.Epoch):
+		return errToken
+	case id.As == "" || id.As == id.Caller:
+		return nil
+	}
+	t, err := s.Target(id.As)
+	if err != nil {
+		return err
+	}
+	return access.ActFor(id, t)
+}
+
 // Trusted returns the identity of a user whom a trusted peer names without
 // credentials: the stored role, or user when there is no account. "" is root.
 // Who is trusted is the server's decision.

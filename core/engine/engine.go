@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
@@ -60,6 +61,8 @@ type Engine struct {
 	audit   *audit.Log
 	exec    *exec.Executor
 	started time.Time
+
+	revoked atomic.Pointer[func(ident.UserID)] // see OnRevoked
 
 	stop context.CancelFunc // of trimmer and evictor
 	wg   sync.WaitGroup     // trimmer, evictor, writer of the audit log
@@ -126,6 +129,7 @@ func (e *Engine) start() (err error) {
 	if err != nil {
 		return err
 	}
+	keeper.Revoked = e.revoke
 	if e.auth, err = openAuth(e.db.Dir(), keeper, e.opts); err != nil {
 		return err
 	}
@@ -210,6 +214,20 @@ func (e *Engine) Subscribe(ctx context.Context, id Identity, sub Subscription) (
 	*live.Subscription, error,
 ) {
 	return e.exec.Subscribe(ctx, id, sub)
+}
+
+// OnRevoked has f told of each user whose credentials from before are void now:
+// the account was dropped, has another role or password, or was logged out.
+// Their live queries have ended then. f is not to block.
+func (e *Engine) OnRevoked(f func(ident.UserID)) { e.revoked.Store(&f) }
+
+func (e *Engine) revoke(u ident.UserID) {
+	if f := e.revoked.Load(); f != nil {
+		(*f)(u)
+	}
+	e.hub.EndUser(u, live.Revoked, func(other ident.UserID) bool {
+		return e.auth.MayActFor(other, u)
+	})
 }
 
 // Auth returns the service that checks credentials.

@@ -9,7 +9,6 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/system"
 	"github.com/kalamdb/kalamdb-go/core/access"
-	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
 )
@@ -103,9 +102,6 @@ func (r *run) alterUser(ctx context.Context, n *ast.AlterUser) (string, error) {
 	if err := r.x.PutAccount(ctx, u, seq); err != nil {
 		return "", err
 	}
-	if n.Role != nil || n.Password != nil {
-		r.x.Hub.EndOwner(n.ID, live.Revoked)
-	}
 	return fmt.Sprintf("user %s changed", n.ID), nil
 }
 
@@ -128,6 +124,5 @@ func (r *run) dropUser(ctx context.Context, n *ast.DropUser) (string, error) {
 	if err := r.x.PutAccount(ctx, u, seq); err != nil {
 		return "", err
 	}
-	r.x.Hub.EndOwner(n.ID, live.Revoked)
 	return fmt.Sprintf("user %s dropped", n.ID), nil
 }

@@ -24,6 +24,11 @@ type Keeper struct {
 	Log   replica.Log
 	Clock *clock.Clock
 
+	// Revoked is told of a user whose credentials from before are void now. It
+	// is called after the account was stored, and is not to block. Nil is
+	// allowed.
+	Revoked func(ident.UserID)
+
 	accounts *lru.Cache[ident.UserID, keptAccount]
 }
 
@@ -124,5 +129,15 @@ func (k *Keeper) Account(id ident.UserID) (*ddl.User, clock.Seq, error) {
 
 // PutAccount implements auth.Accounts.
 func (k *Keeper) PutAccount(ctx context.Context, u *ddl.User, seq clock.Seq) error {
-	return k.put(ctx, catalog.KeptUsers, string(u.ID), u, seq)
+	old, _, err := k.Account(u.ID)
+	if err != nil {
+		return err
+	}
+	if err := k.put(ctx, catalog.KeptUsers, string(u.ID), u, seq); err != nil {
+		return err
+	}
+	if k.Revoked != nil && old != nil && u.Epoch > old.Epoch {
+		k.Revoked(u.ID)
+	}
+	return nil
 }

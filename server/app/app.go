@@ -151,6 +151,7 @@ func (s *server) open(opts Options) error {
 		PingInterval:           s.config.Live.PingInterval,
 		AuthTimeout:            s.config.Live.AuthTimeout,
 	})
+	db.OnRevoked(s.sockets.Revoke)
 	s.api.Ready(httpapi.Parts{
 		Engine: db, Accounts: db.Auth(), Callers: callers, Socket: s.sockets,
 	})

@@ -28,6 +28,8 @@ type Auth interface {
 	Basic(ctx context.Context, user, password string) (session.Identity, error)
 	// ActAs returns id acting for user, if its role allows that.
 	ActAs(ctx context.Context, id session.Identity, user string) (session.Identity, error)
+	// Current returns an error when id, which was returned before, is void now.
+	Current(id session.Identity) error
 	// Trusted returns root for "", else user with their stored role or role user.
 	Trusted(ctx context.Context, user string) (session.Identity, error)
 }

@@ -50,6 +50,7 @@ type conn struct {
 	changed  sync.Cond // any of the following; L is mu
 	id       session.Identity
 	known    bool      // id is set
+	revoked  bool      // id is void
 	warnAt   time.Time // when to send auth_expiring, zero for never
 	lastPing time.Time
 
@@ -280,9 +281,42 @@ func (c *conn) startWriterLocked() {
 func (c *conn) identity() (session.Identity, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.known {
+	switch {
+	case !c.known:
 		return session.Identity{}, fault.New(fault.AuthRequired,
 			"send an authenticate message first")
+	case c.revoked:
+		return session.Identity{}, errRevoked
 	}
 	return c.id, nil
+}
+
+var errRevoked = fault.New(fault.InvalidCredentials,
+	"the account has changed, and credentials from before are void; log in again")
+
+// confirm looks whether the identity that was just set, on a connection that
+// Revoke finds, has become void since it was checked.
+func (c *conn) confirm() {
+	id, err := c.identity()
+	if err != nil {
+		return
+	}
+	if err := c.srv.opts.Callers.Auth.Current(id); err != nil {
+		c.close(err)
+	}
+}
+
+// revoke makes the identity void if it is a user's, or acts for the user and
+// may not any more. The keeper closes the connection, so that what runs can
+// answer.
+func (c *conn) revoke(u ident.UserID) {
+	id, err := c.identity()
+	if err != nil || id.Caller != u && (id.As != u || c.srv.opts.Callers.Auth.Current(id) == nil) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.id.Caller == id.Caller && c.id.Epoch == id.Epoch {
+		c.revoked = true
+	}
 }

@@ -102,6 +102,7 @@ func (c *conn) authenticate(msg []byte) error {
 	}
 	id, err := c.verify(&m)
 	c.welcome(id, err)
+	c.confirm()
 	return nil
 }
 
@@ -135,7 +136,7 @@ func (c *conn) welcome(id session.Identity, err error) {
 	if c.known && (c.id.Caller != id.Caller || c.id.As != id.As) {
 		ended, c.subs = c.subs, nil
 	}
-	c.id, c.known = id, true
+	c.id, c.known, c.revoked = id, true, false
 	c.warnAt = time.Time{}
 	if left := time.Until(id.ExpiresAt); !id.ExpiresAt.IsZero() {
 		c.warnAt = id.ExpiresAt.Add(-min(warnBefore, left/2))
@@ -176,11 +177,14 @@ func (c *conn) subscribe(who session.Identity, msg []byte) (string, error) {
 	}
 	c.mu.Lock()
 	s.live = source
-	open := c.openLocked()
+	open, revoked := c.openLocked(), c.revoked
 	c.wakeLocked(s)
 	c.mu.Unlock()
-	if !open {
+	switch {
+	case !open:
 		source.Close(live.Unsubscribed)
+	case revoked: // while it was opened
+		source.Close(live.Revoked)
 	}
 	return "", nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // keepInterval is the longest time between two rounds of the keeper.
-const keepInterval = time.Second
+const keepInterval = time.Second / 2
 
 // warnBefore is how long before its end a client is told that its token
 // expires: this long, or half of what is left when that is less.
@@ -77,6 +77,8 @@ func (c *conn) relieve(now time.Time) {
 
 func (c *conn) expiredLocked(now time.Time) error {
 	switch {
+	case c.revoked:
+		return errRevoked
 	case !c.known && now.Sub(c.opened) > c.srv.opts.AuthTimeout:
 		return fault.New(fault.AuthRequired, "no credentials came in time")
 	case c.known && !c.id.ExpiresAt.IsZero() && now.After(c.id.ExpiresAt):

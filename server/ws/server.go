@@ -13,6 +13,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/wire"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/session"
@@ -249,6 +250,17 @@ func leftover(r *bufio.Reader) []byte {
 	return b[:n]
 }
 
+// Revoke ends the connections of a user, and those that act for the user,
+// within a second: what they were told is void. They do nothing from now on.
+func (s *Server) Revoke(u ident.UserID) {
+	s.mu.Lock()
+	conns := s.listLocked()
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.revoke(u)
+	}
+}
+
 // start serves c until it ends.
 func (s *Server) start(c *conn) {
 	s.mu.Lock()
@@ -265,6 +277,7 @@ func (s *Server) start(c *conn) {
 		delete(s.conns, c)
 	})
 	s.mu.Unlock()
+	c.confirm()
 }
 
 // newReader returns a small reader of what is left over and then of the
