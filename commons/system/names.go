@@ -31,6 +31,7 @@ const (
 	Namespaces   Table = "namespaces"
 	Tables       Table = "tables"
 	ColumnDefs   Table = "columns"
+	Indexes      Table = "indexes"
 	Schemas      Table = "schemas"
 	Users        Table = "users"
 	Partitions   Table = "partitions"

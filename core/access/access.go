@@ -62,7 +62,7 @@ func MayRun(role ident.Role, k dialect.Kind, table ddl.TableKind) error {
 		ok = atLeast(role, ident.RoleService)
 	case dialect.CreateSharedTable:
 		ok = atLeast(role, ident.RoleDBA)
-	case dialect.DropTable, dialect.AlterTable:
+	case dialect.DropTable, dialect.AlterTable, dialect.CreateIndex, dialect.DropIndex:
 		ok = atLeast(role, ident.RoleDBA) || role == ident.RoleService &&
 			(table == ddl.UserTable || table == ddl.StreamTable)
 	}

@@ -102,6 +102,7 @@ func TestMayRun(t *testing.T) {
 		dialect.CreateUser:        dba, dialect.DropUser: dba, dialect.ShowUsers: dba,
 		dialect.ShowSettings: dba, dialect.DropTable: dba,
 		dialect.AlterTable: dba, dialect.TruncateTable: dba,
+		dialect.CreateIndex: dba, dialect.DropIndex: dba, dialect.ShowIndexes: all,
 	}
 	for _, k := range dialect.Kinds() {
 		codes, ok := want[k.Kind]
@@ -119,8 +120,12 @@ func TestMayRun(t *testing.T) {
 		if err := access.MayRun(ident.RoleService, dialect.DropTable, k); err != nil {
 			t.Errorf("service drops a %s table: %v", k, err)
 		}
-		if err := access.MayRun(ident.RoleService, dialect.AlterTable, k); err != nil {
-			t.Errorf("service alters a %s table: %v", k, err)
+		for _, kind := range []dialect.Kind{
+			dialect.AlterTable, dialect.CreateIndex, dialect.DropIndex,
+		} {
+			if err := access.MayRun(ident.RoleService, kind, k); err != nil {
+				t.Errorf("service runs %s of a %s table: %v", kind, k, err)
+			}
 		}
 	}
 	if err := access.MayRun("", dialect.Select, ""); err != nil {

@@ -28,8 +28,11 @@ func (r *run) ownTable(ctx context.Context, ref *ast.TableRef, kind ddl.TableKin
 	case kind != "" && kind != t.Kind:
 		return nil, fault.New(fault.TableNotFound, "%s is a %s table, not a %s table",
 			t.FullName(), t.Kind, kind)
-	case !t.Unfenced && t.Successor == 0 && t.Former == 0:
+	case !t.Unfenced && t.Successor == 0 && t.Former == 0 && !t.Building():
 		return t, nil
+	}
+	if err := r.x.notBuilding(t); err != nil {
+		return nil, err
 	}
 	if err := r.x.settle(ctx, t); err != nil {
 		return nil, err
@@ -88,7 +91,7 @@ func (x *Executor) finishAlter(ctx context.Context, t *ddl.Table) error {
 	if _, err := x.fence(ctx, t, false); err != nil {
 		return err
 	}
-	return x.restate(ctx, t, func(t *ddl.Table) { t.Unfenced = false })
+	return x.restate(ctx, t, func(t *ddl.Table) { t.Unfenced, t.Gone = false, nil })
 }
 
 // settle finishes, or undoes, a change of a table that was interrupted.
@@ -104,6 +107,8 @@ func (x *Executor) settle(ctx context.Context, t *ddl.Table) error {
 		return x.finishTruncate(ctx, t)
 	case t.Successor != 0:
 		return x.undoTruncate(ctx, t)
+	case t.Building():
+		return x.giveUpIndexes(ctx, t)
 	}
 	return nil
 }

@@ -42,9 +42,14 @@ type mortal struct {
 	replica.Log
 	left    chan struct{} // a token for each command that is still answered; nil for all
 	applies atomic.Bool
+	onFill  func() // is called before the first rows of an index are filled in
 }
 
 func (m *mortal) Propose(ctx context.Context, c *command.Command) (apply.Outcome, error) {
+	if f := m.onFill; f != nil && len(c.Writes) > 0 && c.Writes[0].Op == command.Fill {
+		m.onFill = nil
+		f()
+	}
 	if m.left == nil {
 		return m.Log.Propose(ctx, c)
 	}

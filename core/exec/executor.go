@@ -68,6 +68,7 @@ type Executor struct {
 	schema chan struct{} // holds a token: one change of the catalogue at a time
 
 	transactions sync.Map // of *transaction, the open ones
+	building     sync.Map // of ident.TableID: tables whose indexes are being built
 
 	statements, failures, conflicts atomic.Int64
 }

@@ -4,15 +4,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/access"
-	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
@@ -26,7 +23,25 @@ func (r *run) changeSchema(ctx context.Context, emit Sink) error {
 	if err := r.mayChange(); err != nil {
 		return err
 	}
-	message, err := r.x.exclusively(ctx, func(ctx context.Context) (string, error) {
+	message, err := r.change(ctx)
+	if err != nil {
+		return err
+	}
+	return emit(&Result{Message: message})
+}
+
+func (r *run) change(ctx context.Context) (message string, err error) {
+	switch n := r.st.Node.(type) {
+	case *ast.CreateIndex:
+		return r.createIndex(ctx, n)
+	case *ast.DropIndex:
+		return r.dropIndex(ctx, n)
+	case *ast.AlterTable:
+		if addsIndexes(n) {
+			return r.addIndexes(ctx, n)
+		}
+	}
+	return r.x.exclusively(ctx, func(ctx context.Context) (string, error) {
 		switch n := r.st.Node.(type) {
 		case *ast.CreateNamespace:
 			return r.createNamespace(ctx, n)
@@ -45,10 +60,6 @@ func (r *run) changeSchema(ctx context.Context, emit Sink) error {
 		}
 		return "", fault.New(fault.Unsupported, "%s is not supported", r.st.Kind)
 	})
-	if err != nil {
-		return err
-	}
-	return emit(&Result{Message: message})
 }
 
 // mayChange checks whether the caller may run the statement on the table that
@@ -61,6 +72,10 @@ func (r *run) mayChange() error {
 		ref, kind = ast.TableRef{Namespace: n.Namespace, Name: n.Name}, n.Kind
 	case *ast.AlterTable:
 		ref, kind = n.TableRef, n.Kind
+	case *ast.CreateIndex:
+		ref = n.TableRef
+	case *ast.DropIndex:
+		ref = n.TableRef
 	default:
 		return access.MayRun(r.id.Role, r.st.Kind, "")
 	}
@@ -155,6 +170,11 @@ func (r *run) dropNamespace(ctx context.Context, n *ast.DropNamespace) (string, 
 			n.Name, len(tables), n.Name)
 	}
 	for _, t := range tables {
+		if err := r.x.notBuilding(t); err != nil {
+			return "", err
+		}
+	}
+	for _, t := range tables {
 		if err := r.x.drop(ctx, t); err != nil {
 			return "", err
 		}
@@ -239,38 +259,6 @@ func (x *Executor) restate(ctx context.Context, t *ddl.Table, change func(*ddl.T
 	return x.put(ctx, catalog.KeptTables, key, &stored, seq, also...)
 }
 
-// fence tells all shards of a table which schema version it has now, or that
-// it is dropped. When it returns no shard takes a write planned before, and
-// what a shard has applied until then is not above last.
-func (x *Executor) fence(ctx context.Context, t *ddl.Table, dropped bool) (
-	last clock.Seq, err error,
-) {
-	shards := t.Shards(x.DB.Shards())
-	errs := make([]error, len(shards))
-	seqs := make([]clock.Seq, len(shards))
-	var wg sync.WaitGroup
-	for i, s := range shards {
-		wg.Go(func() {
-			out, err := x.Log.Propose(ctx, &command.Command{
-				Shard: s, Clock: x.Clock.Now(), Fences: []command.Fence{{
-					Table: t.ID, Partition: t.Partition(s), Min: t.Version, Dropped: dropped,
-					TTL: t.TTL,
-				}},
-			})
-			if errs[i], seqs[i] = err, out.Seq; err == nil {
-				errs[i] = out.Err
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return 0, err
-		}
-	}
-	return slices.Max(seqs), nil
-}
-
 func (r *run) dropTable(ctx context.Context, n *ast.DropTable) (string, error) {
 	ns, err := r.namespace(n.Namespace)
 	if err != nil {
@@ -289,6 +277,9 @@ func (r *run) dropTable(ctx context.Context, n *ast.DropTable) (string, error) {
 	case n.Kind != "" && n.Kind != t.Kind:
 		return "", fault.New(fault.TableNotFound, "%s is a %s table, not a %s table; use DROP TABLE",
 			t.FullName(), t.Kind, n.Kind)
+	}
+	if err := r.x.notBuilding(t); err != nil {
+		return "", err
 	}
 	return fmt.Sprintf("table %s dropped", t.FullName()), r.x.drop(ctx, t)
 }

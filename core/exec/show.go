@@ -32,6 +32,8 @@ func (r *run) show(ctx context.Context, emit Sink) error {
 		return r.showSystem(ctx, emit, system.Namespaces, nil)
 	case *ast.ShowTables:
 		return r.showTables(ctx, n, emit)
+	case *ast.ShowIndexes:
+		return r.showIndexes(ctx, n, emit)
 	case *ast.ShowUsers:
 		return r.showSystem(ctx, emit, system.Users, nil)
 	case *ast.ShowSettings:
@@ -135,6 +137,16 @@ func (r *run) showTables(ctx context.Context, n *ast.ShowTables, emit Sink) erro
 	}
 	return r.showSystem(ctx, emit, system.Tables, func(row []value.Value) bool {
 		return row[0].Str() == string(ns)
+	})
+}
+
+func (r *run) showIndexes(ctx context.Context, n *ast.ShowIndexes, emit Sink) error {
+	t, err := r.table(&n.TableRef)
+	if err != nil {
+		return err
+	}
+	return r.showSystem(ctx, emit, system.Indexes, func(row []value.Value) bool {
+		return row[0].Str() == string(t.Namespace) && row[1].Str() == string(t.Name)
 	})
 }
 

@@ -38,6 +38,8 @@ func (s *systemRows) SystemRows(ctx context.Context, t system.Table) ([][]value.
 		return s.tables()
 	case system.ColumnDefs:
 		return s.columns()
+	case system.Indexes:
+		return s.indexes()
 	case system.Schemas:
 		return s.schemas()
 	case system.Users:
@@ -127,16 +129,40 @@ func (s *systemRows) tables() (rows [][]value.Value, err error) {
 		if err != nil {
 			return err
 		}
-		var key []string
-		for _, i := range t.PrimaryKey {
-			key = append(key, t.Columns[i].Name)
-		}
 		rows = append(rows, []value.Value{
 			text(t.Namespace), text(t.Name), text(t.Kind), value.NewBigInt(int64(t.ID)),
-			value.NewBigInt(int64(t.Version)), text(strings.Join(key, ", ")),
+			value.NewBigInt(int64(t.Version)), text(keyNames(t)),
 			textOrNull(t.Access), text(codec.Name()), textOrNull(t.Comment),
 			timeOf(t.Created), textOrNull(t.CreatedBy),
 		})
+		return nil
+	})
+	return rows, err
+}
+
+func keyNames(t *ddl.Table) string {
+	var key []string
+	for _, i := range t.PrimaryKey {
+		key = append(key, t.Columns[i].Name)
+	}
+	return strings.Join(key, ", ")
+}
+
+func (s *systemRows) indexes() (rows [][]value.Value, err error) {
+	err = s.visible(func(t *ddl.Table) error {
+		add := func(name string, unique bool, columns, state string) {
+			rows = append(rows, []value.Value{
+				text(t.Namespace), text(t.Name), text(name), value.NewBool(unique), text(columns), text(state),
+			})
+		}
+		add("PRIMARY", true, keyNames(t), "ready")
+		for i := range t.Indexes {
+			x, state := &t.Indexes[i], "ready"
+			if x.Building {
+				state = "building"
+			}
+			add(x.Name, x.Unique, strings.Join(t.IndexColumns(x), ", "), state)
+		}
 		return nil
 	})
 	return rows, err

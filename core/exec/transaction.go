@@ -252,7 +252,10 @@ func (r *run) commit(ctx context.Context, emit Sink) error {
 	if tx.replay != nil {
 		return emit(&Result{Message: committed, Seq: tx.replay.Seq})
 	}
-	cs := r.commands(tx)
+	cs, err := r.commands(tx)
+	if err != nil {
+		return err
+	}
 	if len(cs) == 0 {
 		return emit(&Result{Message: committed})
 	}
@@ -274,6 +277,8 @@ func (r *run) commit(ctx context.Context, emit Sink) error {
 	var seqs []string
 	for i, out := range outs {
 		switch {
+		case out.Violated != nil:
+			return r.x.refusal(out)
 		case out.Stale, fault.Is(out.Err, fault.DuplicateKey),
 			fault.Is(out.Err, fault.TransactionConflict):
 			r.x.conflicts.Add(1)
@@ -290,7 +295,7 @@ func (r *run) commit(ctx context.Context, emit Sink) error {
 const committed = "transaction committed"
 
 // commands returns the transaction's writes and checks, a command a shard.
-func (r *run) commands(tx *transaction) []*command.Command {
+func (r *run) commands(tx *transaction) ([]*command.Command, error) {
 	byShard := make(map[ident.ShardID]*command.Command)
 	now := r.x.Clock.Now()
 	at := func(s ident.ShardID) *command.Command {
@@ -309,9 +314,12 @@ func (r *run) commands(tx *transaction) []*command.Command {
 			Table: w.Table.ID, Schema: w.Table.Version, Codec: w.Table.Codec, Op: w.Op,
 			User: w.User, Expect: w.Expect, PK: w.PK, Payload: w.Payload,
 		})
+		if err := r.indexWrite(tx.view, w, &c.Writes[len(c.Writes)-1]); err != nil {
+			return nil, err
+		}
 	}
 	if len(writes) == 0 {
-		return nil // what was read was true in the view; there is nothing to order it with
+		return nil, nil // what was read was true in the view; there is nothing to order it with
 	}
 	for _, l := range tx.locks {
 		shard := keyspace.SharedShard(shards)
@@ -327,7 +335,7 @@ func (r *run) commands(tx *transaction) []*command.Command {
 		cs = append(cs, c)
 	}
 	slices.SortFunc(cs, func(a, b *command.Command) int { return cmp.Compare(a.Shard, b.Shard) })
-	return cs
+	return cs, nil
 }
 
 // checksFirst orders the rows that are only checked before those that are

@@ -67,6 +67,9 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 		return r.reply(planned, 0, 0), false, nil
 	}
 	c, err := r.x.command(writes)
+	if err == nil {
+		err = r.indexWrites(v, writes, c.Writes)
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -90,14 +93,15 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 	case out.Stale:
 		r.x.conflicts.Add(1)
 		return nil, true, r.x.Catalog.Refresh()
-	case fault.Is(out.Err, fault.TransactionConflict):
+	case fault.Is(out.Err, fault.TransactionConflict),
+		planned.Resolves && fault.Is(out.Err, fault.DuplicateKey):
 		r.x.conflicts.Add(1)
 		return nil, true, nil
-	case fault.Is(out.Err, fault.DuplicateKey) && planned.Assumed:
+	case fault.Is(out.Err, fault.DuplicateKey) && planned.Assumed && out.Violated == nil:
 		r.assumed = true
 		return nil, true, nil
 	case out.Err != nil:
-		return nil, false, out.Err
+		return nil, false, r.x.refusal(out)
 	case len(writes) == 0:
 		return r.reply(planned, 0, 0), false, nil
 	}

@@ -53,6 +53,15 @@ var systemTables = []*ddl.Table{
 		columnDef{"close_code", value.Int32, "WebSocket close code when it ends a connection"},
 		columnDef{"retryable", value.Bool, "whether the same request may succeed later"},
 		columnDef{"description", value.Text, "what it means"}),
+	systemTable(system.Indexes, "Indexes of tables that the caller may use, the primary key "+
+		"among them.", 3,
+		columnDef{"namespace", value.Text, "namespace of the table"},
+		columnDef{"table_name", value.Text, "name of the table"},
+		columnDef{"name", value.Text, "name of the index; PRIMARY for the primary key"},
+		columnDef{"is_unique", value.Bool, "whether no two rows of a user, or of a shared table, " +
+			"have the same values"},
+		columnDef{"columns", value.Text, "columns in the order of the index"},
+		columnDef{"state", value.Text, "ready, or building: kept by writes, not yet read"}),
 	systemTable(system.LiveQueries, "Live queries that are open now.", 1,
 		columnDef{"id", value.Text, "id of the live query"},
 		columnDef{"user_id", value.Text, "who opened it"},

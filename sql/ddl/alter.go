@@ -77,6 +77,8 @@ func Alter(t *Table, actions []Action, o Origin) (*Table, error) {
 	c := *t
 	c.Columns = append([]Column(nil), t.Columns...)
 	c.PrimaryKey = append([]int(nil), t.PrimaryKey...)
+	c.Indexes = append([]Index(nil), t.Indexes...)
+	c.Gone = append([]ident.IndexID(nil), t.Gone...)
 	c.Past = append(append([]Version(nil), t.Past...), t.present())
 	c.Version, c.Changed, c.ChangedBy = t.Version+1, o.Now, o.By
 	if c.NextColumn == 0 {
@@ -197,6 +199,9 @@ func (drop *DropColumn) apply(a *alteration) error {
 		return err
 	}
 	if err := a.notChecked(i, "dropped"); err != nil {
+		return err
+	}
+	if err := a.notIndexed(i); err != nil {
 		return err
 	}
 	a.t.Columns = append(a.t.Columns[:i], a.t.Columns[i+1:]...)

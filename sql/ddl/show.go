@@ -36,6 +36,9 @@ func ShowCreate(t *Table) string {
 		keys[i] = quote.Ident(t.Columns[k].Name)
 	}
 	b.WriteString("  PRIMARY KEY (" + strings.Join(keys, ", ") + ")")
+	for i := range t.Indexes {
+		b.WriteString(",\n  " + t.indexDefinition(&t.Indexes[i]))
+	}
 	for i := range t.Checks {
 		b.WriteString(",\n  " + t.Checks[i].SQL())
 	}
@@ -96,6 +99,8 @@ const (
 	yes       = "YES"
 	no        = "NO"
 	keyMark   = "PRI"
+	uniMark   = "UNI" // a unique index of this column alone
+	mulMark   = "MUL" // the first column of another index
 	extraFunc = "DEFAULT_GENERATED"
 	extraOwn  = "SYSTEM"
 )
@@ -116,24 +121,40 @@ func Describe(t *Table) [][]value.Value {
 		if c.Default != nil && c.Default.Func != "" {
 			extra = extraFunc
 		}
-		rows = append(rows, describeRow(c, t.IsKey(i), extra))
+		rows = append(rows, describeRow(c, t.keyMark(i), extra))
 	}
 	if t.Kind == SystemTable {
 		return rows
 	}
 	for _, c := range SystemColumns() {
-		rows = append(rows, describeRow(&c, false, extraOwn))
+		rows = append(rows, describeRow(&c, "", extraOwn))
 	}
 	return rows
 }
 
-func describeRow(c *Column, isKey bool, extra string) []value.Value {
-	null, key, def := yes, "", value.NullValue
+// keyMark tells of the column at i in which keys it stands.
+func (t *Table) keyMark(i int) string {
+	if t.IsKey(i) {
+		return keyMark
+	}
+	mark := ""
+	for n := range t.Indexes {
+		x := &t.Indexes[n]
+		switch {
+		case x.Columns[0] != t.Columns[i].ID:
+		case x.Unique && len(x.Columns) == 1:
+			return uniMark
+		default:
+			mark = mulMark
+		}
+	}
+	return mark
+}
+
+func describeRow(c *Column, key, extra string) []value.Value {
+	null, def := yes, value.NullValue
 	if c.NotNull {
 		null = no
-	}
-	if isKey {
-		key = keyMark
 	}
 	if d := c.Default; d != nil && !d.Null {
 		def = value.NewText(d.Text)

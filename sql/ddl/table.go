@@ -80,6 +80,7 @@ type Table struct {
 	Columns    []Column            `json:"columns"`
 	PrimaryKey []int               `json:"primary_key"`
 	Checks     []Check             `json:"checks,omitempty"`
+	Indexes    []Index             `json:"indexes,omitempty"` // secondary ones
 	Access     Access              `json:"access,omitempty"`
 	// TTL is how long a row of a stream table is there after it was written
 	// last, in whole milliseconds; 0 for other tables, as Scope is "".
@@ -95,7 +96,8 @@ type Table struct {
 	// next column that is added, 0 before the first change. Changed and
 	// ChangedBy are of the present version, zero for the first.
 	NextColumn ident.ColumnID `json:"next_column,omitempty"`
-	Past       []Version      `json:"past,omitempty"` // earlier versions, oldest first
+	NextIndex  ident.IndexID  `json:"next_index,omitempty"` // likewise
+	Past       []Version      `json:"past,omitempty"`       // earlier versions, oldest first
 	Changed    time.Time      `json:"changed,omitzero"`
 	ChangedBy  ident.UserID   `json:"changed_by,omitempty"`
 	// Since is a seq below which nothing is of this table: of when it was made
@@ -104,10 +106,12 @@ type Table struct {
 
 	// How far a change has come that a crash may interrupt. Unfenced says that
 	// some shards may not know the version yet. Successor is the id that the
-	// table is about to get, Former the one that it had until then.
-	Unfenced  bool          `json:"unfenced,omitempty"`
-	Successor ident.TableID `json:"successor,omitempty"`
-	Former    ident.TableID `json:"former,omitempty"`
+	// table is about to get, Former the one that it had until then. Gone are
+	// indexes that were dropped and whose entries some shards may still hold.
+	Unfenced  bool            `json:"unfenced,omitempty"`
+	Successor ident.TableID   `json:"successor,omitempty"`
+	Former    ident.TableID   `json:"former,omitempty"`
+	Gone      []ident.IndexID `json:"gone,omitempty"`
 }
 
 // FullName returns "namespace.table".

@@ -77,6 +77,9 @@ func (t *Table) Validate() error {
 	if err := t.validateChecks(); err != nil {
 		return err
 	}
+	if err := t.validateIndexes(); err != nil {
+		return err
+	}
 	return t.validateKey()
 }
 

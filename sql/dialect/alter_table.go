@@ -29,6 +29,9 @@ func (p *parser) alterTable() (Kind, Node, error) {
 			return 0, nil, err
 		}
 		n.Actions = append(n.Actions, actions...)
+		if err := p.addsApart(n.Actions); err != nil {
+			return 0, nil, err
+		}
 		if len(n.Actions) > maxActions {
 			return 0, nil, p.fail(fault.InvalidParameter, "more than %d actions; write several statements",
 				maxActions)
@@ -39,13 +42,34 @@ func (p *parser) alterTable() (Kind, Node, error) {
 	}
 }
 
+// addsApart refuses ADD INDEX beside other actions: building an index may fail
+// on the rows that are there, and a statement does all or nothing.
+func (p *parser) addsApart(actions []ddl.Action) error {
+	adds := 0
+	for _, a := range actions {
+		if _, ok := a.(*ddl.AddIndex); ok {
+			adds++
+		}
+	}
+	if adds == 0 || adds == len(actions) {
+		return nil
+	}
+	return p.unsupported("ADD INDEX can't stand beside other actions; write an ALTER TABLE of its own")
+}
+
 // alterAction reads one action, or the columns of ADD (a INT, b INT).
 func (p *parser) alterAction() ([]ddl.Action, error) {
 	var a ddl.Action
 	var err error
 	switch {
 	case p.accept("ADD"):
+		if b := (&tableBuilder{parser: p}); p.startsIndex() && !b.startsColumn() {
+			x, err := p.index()
+			return []ddl.Action{x.addIndex()}, err
+		}
 		return p.addColumns()
+	case p.startsDropIndex():
+		a, err = p.dropIndexAction()
 	case p.accept(wordDrop):
 		a, err = p.dropColumn()
 	case p.accept("RENAME"):
@@ -89,6 +113,11 @@ func (p *parser) newColumn() (ddl.Column, error) {
 	if b.hasKey {
 		return ddl.Column{}, p.at(b.keyAt[0], fault.New(fault.Unsupported,
 			"the primary key of a table can't change; create another table and copy the rows"))
+	}
+	if len(b.indexes) > 0 {
+		return ddl.Column{}, p.at(b.indexes[0].columnsAt[0], fault.New(fault.Unsupported,
+			"UNIQUE can't stand at a column here; add a unique index: ADD UNIQUE (%s)",
+			b.n.Columns[0].Name))
 	}
 	if len(b.checks) > 0 {
 		return ddl.Column{}, p.at(b.checks[0].first, fault.New(fault.Unsupported,
@@ -134,6 +163,26 @@ func (p *parser) otherPart(verb string) error {
 		}
 	}
 	return nil
+}
+
+// startsDropIndex tells DROP INDEX i from DROP of a column that is called index.
+func (p *parser) startsDropIndex() bool {
+	if !p.is(wordDrop, "INDEX") && !p.is(wordDrop, "KEY") || p.i+2 >= len(p.toks) {
+		return false
+	}
+	switch p.toks[p.i+2].Kind {
+	case Identifier, QuotedIdentifier:
+		return true
+	}
+	return false
+}
+
+// dropIndexAction consumes DROP INDEX [IF EXISTS] i.
+func (p *parser) dropIndexAction() (_ ddl.Action, err error) {
+	p.i += 2
+	drop := &ddl.DropIndex{IfExists: p.ifExists()}
+	drop.Name, err = p.indexName()
+	return drop, err
 }
 
 func (p *parser) dropColumn() (ddl.Action, error) {

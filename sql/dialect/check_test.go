@@ -43,7 +43,7 @@ func TestParse_Checks(t *testing.T) {
 		"(a INT PRIMARY KEY, CHECK (a = @x))":                                         fault.Unsupported,
 		"(a INT PRIMARY KEY, CHECK (a = 1) NOT ENFORCED)":                             fault.Unsupported,
 		"(a INT PRIMARY KEY, CONSTRAINT `x y` CHECK (a = 1))":                         fault.InvalidParameter,
-		"(a INT PRIMARY KEY, CONSTRAINT c UNIQUE (a))":                                fault.Unsupported,
+		"(a INT PRIMARY KEY, CONSTRAINT c FOREIGN KEY (a))":                           fault.Unsupported,
 		"(a INT PRIMARY KEY CONSTRAINT c REFERENCES b (a))":                           fault.Unsupported,
 		"(a INT PRIMARY KEY, CONSTRAINT c CHECK (a = 1), CONSTRAINT C CHECK (a = 2))": fault.InvalidSQL,
 	} {

@@ -71,6 +71,7 @@ type columnBuilder struct {
 	null    bool
 	key     bool
 	auto    bool
+	unique  bool
 	comment bool
 }
 
@@ -91,6 +92,12 @@ func (b *columnBuilder) clause() (done bool, err error) {
 			return false, err
 		}
 		return false, b.once(at, &b.key)
+	case b.accept("UNIQUE"):
+		b.accept("KEY")
+		b.indexes = append(b.indexes, indexDef{
+			unique: true, columns: []string{b.c.Name}, columnsAt: []int{at},
+		})
+		return false, b.once(at, &b.unique)
 	case b.accept("AUTO_INCREMENT"), b.accept("AUTOINCREMENT"):
 		return false, b.once(at, &b.auto)
 	case b.accept("DEFAULT"):

@@ -23,6 +23,9 @@ const (
 	AlterTable
 	TruncateTable
 	DropTable
+	CreateIndex
+	DropIndex
+	ShowIndexes
 	ShowTables
 	DescribeTable
 	ShowCreateTable
@@ -91,8 +94,9 @@ const returning = " [RETURNING * | value [AS name], ...]"
 
 // The column definitions that both forms of CREATE TABLE share.
 const tableBody = " TABLE [IF NOT EXISTS] [ns.]t (column type [NOT NULL] " +
-	"[DEFAULT literal | function()] [PRIMARY KEY] [AUTO_INCREMENT] [CHECK (condition)] " +
+	"[DEFAULT literal | function()] [PRIMARY KEY] [UNIQUE] [AUTO_INCREMENT] [CHECK (condition)] " +
 	"[COMMENT 's'], ... [, PRIMARY KEY (column, ...)] " +
+	"[, [UNIQUE] INDEX [i] (column, ...)] " +
 	"[, [CONSTRAINT name] CHECK (condition)]) "
 
 var kinds = [kindEnd]KindInfo{
@@ -154,8 +158,9 @@ var kinds = [kindEnd]KindInfo{
 			"[COMMENT 's'] | DROP [COLUMN] [IF EXISTS] column | RENAME [COLUMN] a TO b | " +
 			"MODIFY [COLUMN] column type [NOT NULL] [DEFAULT ...] [COMMENT 's'] (wider types only) | " +
 			"ALTER [COLUMN] column SET DEFAULT literal | function() | " +
-			"ALTER [COLUMN] column DROP DEFAULT | " +
-			"SET (ACCESS = 'public', CODEC = 'row', COMMENT = 's')",
+			"ALTER [COLUMN] column DROP DEFAULT | DROP INDEX [IF EXISTS] i | " +
+			"SET (ACCESS = 'public', CODEC = 'row', COMMENT = 's'); " +
+			"or only ADD [UNIQUE] INDEX [i] (column, ...), ...",
 		Example: "ALTER TABLE chat.messages ADD COLUMN edited BOOLEAN NOT NULL DEFAULT FALSE"},
 	TruncateTable: {Area: areaTable, Text: "TRUNCATE TABLE", Who: whoDBA, Class: Schema,
 		Form:    "TRUNCATE [TABLE] [ns.]t",
@@ -163,6 +168,14 @@ var kinds = [kindEnd]KindInfo{
 	DropTable: {Area: areaTable, Text: "DROP TABLE", Who: whoCreators, Class: Schema,
 		Form:    "DROP [USER | SHARED | STREAM] TABLE [IF EXISTS] [ns.]t",
 		Example: "DROP TABLE IF EXISTS chat.messages"},
+	CreateIndex: {Area: areaTable, Text: "CREATE INDEX", Who: whoCreators, Class: Schema,
+		Form:    "CREATE [UNIQUE] INDEX [IF NOT EXISTS] i ON [ns.]t (column, ...)",
+		Example: "CREATE INDEX by_sender ON chat.messages (sender, id)"},
+	DropIndex: {Area: areaTable, Text: "DROP INDEX", Who: whoCreators, Class: Schema,
+		Form:    "DROP INDEX [IF EXISTS] i ON [ns.]t",
+		Example: "DROP INDEX IF EXISTS by_sender ON chat.messages"},
+	ShowIndexes: {Area: areaTable, Text: "SHOW INDEX", Who: whoReaders, Class: Session,
+		Form: "SHOW INDEX | INDEXES | KEYS FROM [ns.]t", Example: "SHOW INDEX FROM chat.messages"},
 	ShowTables: {Area: areaTable, Text: "SHOW TABLES", Who: whoAll, Class: Session,
 		Form: "SHOW TABLES [IN ns]", Example: "SHOW TABLES IN chat"},
 	DescribeTable: {Area: areaTable, Text: "DESCRIBE", Who: whoReaders, Class: Session,

@@ -214,7 +214,7 @@ func TestParse_Refuses(t *testing.T) {
 		{"CREATE TRIGGER t", fault.Unsupported, 1, "CREATE TRIGGER"},
 		{"CREATE DATABASE d", fault.Unsupported, 8, "CREATE NAMESPACE"},
 		{"CREATE STREAM s (id INT)", fault.InvalidSQL, 15, "TABLE"},
-		{"CREATE INDEX i ON t (a)", fault.Unsupported, 1, "CREATE INDEX"},
+		{"CREATE FULLTEXT INDEX i ON t (a)", fault.Unsupported, 1, "CREATE FULLTEXT"},
 		{"CREATE STORAGE s", fault.Unsupported, 1, "CREATE STORAGE"},
 		{"CREATE TABEL t (id INT)", fault.InvalidSQL, 8, "did you mean TABLE?"},
 		{"CREATE OR REPLACE TABLE t (id INT)", fault.Unsupported, 8, "OR REPLACE"},

@@ -212,9 +212,9 @@ func (p *parser) object(verb string, own, known []string) error {
 // Objects that other databases, or later versions of this one, create and drop.
 var otherObjects = []string{
 	"AGGREGATE", "DATABASE", "DEFINER", "EVENT", "EXTENSION", "FLOW", "FULLTEXT", "FUNCTION",
-	"INDEX", "LOGFILE", "MATERIALIZED", "POLICY", "PROCEDURE", "ROLE", "SCHEMA", "SEQUENCE",
+	"LOGFILE", "MATERIALIZED", "POLICY", "PROCEDURE", "ROLE", "SCHEMA", "SEQUENCE",
 	"SERVER", "SPATIAL", "SQL", "STORAGE", "TABLESPACE", "TEMPORARY", "TOPIC",
-	"TRIGGER", "TYPE", "UNIQUE", "VIEW", "ALGORITHM", "ONLINE", "INSTANCE", "PREPARE",
+	"TRIGGER", "TYPE", "VIEW", "ALGORITHM", "ONLINE", "INSTANCE", "PREPARE",
 }
 
 func (p *parser) create() (Kind, Node, error) {
@@ -231,13 +231,15 @@ func (p *parser) create() (Kind, Node, error) {
 		return p.createNamespace()
 	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"), p.is("STREAM", "TABLE"):
 		return p.createTable()
+	case p.is("INDEX"), p.is("UNIQUE", "INDEX"):
+		return p.createIndex()
 	case p.accept("USER"):
 		return p.createUser()
 	case p.accept("SHARED"), p.accept("STREAM"):
 		return 0, nil, p.failExpected("TABLE")
 	}
 	return 0, nil, p.object(wordCreate,
-		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE"}, otherObjects)
+		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE", "INDEX"}, otherObjects)
 }
 
 func (p *parser) alter() (Kind, Node, error) {
@@ -264,20 +266,22 @@ func (p *parser) drop() (Kind, Node, error) {
 		return p.dropNamespace()
 	case p.is("TABLE"), p.is("USER", "TABLE"), p.is("SHARED", "TABLE"), p.is("STREAM", "TABLE"):
 		return p.dropTable()
+	case p.accept("INDEX"):
+		return p.dropIndex()
 	case p.accept("USER"):
 		return p.dropUser()
 	case p.accept("SHARED"), p.accept("STREAM"):
 		return 0, nil, p.failExpected("TABLE")
 	}
 	return 0, nil, p.object(wordDrop,
-		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE"}, otherObjects)
+		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE", "INDEX"}, otherObjects)
 }
 
 // otherShows are the SHOW statements that are refused by name.
 var otherShows = []string{
 	"BACKUP", "BINARY", "BINLOG", "CHARACTER", "CHARSET", "CLUSTER", "COLLATION", "COUNT", "ENGINE",
 	"ENGINES", "ERRORS", "EVENTS", "EXPORTS", "FLOW", "FLOWS", "FULL", "FUNCTION", "GLOBAL", "GRANTS",
-	"INDEX", "INDEXES", "JOBS", "KEYS", "MANIFEST", "MASTER", "OPEN", "PLUGINS", "PRIVILEGES",
+	"JOBS", "MANIFEST", "MASTER", "OPEN", "PLUGINS", "PRIVILEGES",
 	"PROCEDURE", "PROCESSLIST", "PROFILE", "REPLICA", "SESSION", "SLAVE", "STATS", "STATUS",
 	"STORAGE", "STORAGES", "STREAMS", "TABLE", "TRIGGERS", "VARIABLES", "WARNINGS",
 }
@@ -305,11 +309,13 @@ func (p *parser) show() (Kind, Node, error) {
 			}
 		}
 		return p.describeTable()
+	case p.accept("INDEX"), p.accept("INDEXES"), p.accept("KEYS"):
+		return p.showIndexes()
 	case p.accept(wordCreate):
 		return p.showCreate()
 	}
 	return 0, nil, p.object(wordShow, []string{"NAMESPACES", "TABLES", "USERS", "SETTINGS",
-		"LIVE", "COLUMNS", "CREATE"}, otherShows)
+		"LIVE", "COLUMNS", "INDEX", "CREATE"}, otherShows)
 }
 
 // complete returns a statement that has nothing more to say.

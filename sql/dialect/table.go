@@ -67,6 +67,7 @@ type tableBuilder struct {
 	keyAt    []int    // their tokens
 	hasKey   bool
 	checks   []pendingCheck
+	indexes  []indexDef
 	whole    bool // a whole table is read, which may have checks
 }
 
@@ -101,6 +102,9 @@ func (b *tableBuilder) element() error {
 		}
 		return b.check(name)
 	}
+	if b.startsIndex() {
+		return b.tableIndex()
+	}
 	if b.accept("CONSTRAINT") && !b.is("PRIMARY") && !b.refusedClause() {
 		if _, err := b.name("the name of a constraint"); err != nil {
 			return err
@@ -118,7 +122,8 @@ func (b *tableBuilder) element() error {
 // startsColumn tells a column that is called key, or index, from a KEY clause:
 // the column's name has a type behind it.
 func (b *tableBuilder) startsColumn() bool {
-	if !b.is("PRIMARY") && !b.is("CONSTRAINT") && !b.is("CHECK") && !b.refusedClause() {
+	if !b.is("PRIMARY") && !b.is("CONSTRAINT") && !b.is("CHECK") && !b.refusedClause() &&
+		!b.startsIndex() {
 		return true
 	}
 	if b.i+1 >= len(b.toks) {
@@ -128,11 +133,26 @@ func (b *tableBuilder) startsColumn() bool {
 	return next.Kind == Identifier && isTypeName(strings.ToUpper(next.Text(b.src)))
 }
 
+// tableIndex consumes an index of a new table.
+func (b *tableBuilder) tableIndex() error {
+	at := b.i
+	x, err := b.index()
+	if err != nil {
+		return err
+	}
+	b.indexes = append(b.indexes, x)
+	if len(b.indexes) > ddl.MaxIndexes {
+		return b.at(at, fault.New(fault.InvalidParameter, "a table has at most %d indexes",
+			ddl.MaxIndexes))
+	}
+	return nil
+}
+
 // refusedClause reports whether a clause comes next that would have to be
 // enforced and can't be yet.
 func (b *tableBuilder) refusedClause() bool {
 	switch b.word() {
-	case "UNIQUE", "INDEX", "KEY", "FOREIGN", "REFERENCES", "FULLTEXT", "SPATIAL",
+	case "FOREIGN", "REFERENCES", "FULLTEXT", "SPATIAL",
 		"EXCLUDE", "PERIOD":
 		return true
 	}
@@ -201,10 +221,7 @@ func (b *tableBuilder) finish(at int) error {
 		n.Scope = ddl.UserScope
 	}
 	t := n.Table()
-	names := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
-		names[i] = strings.ToUpper(c.Name)
-	}
+	names := upperNames(t)
 	for i, key := range b.keys {
 		pos := t.Column(key)
 		if pos < 0 {
@@ -223,6 +240,10 @@ func (b *tableBuilder) finish(at int) error {
 		}
 	}
 	n.Columns, n.PrimaryKey = t.Columns, t.PrimaryKey
+	if err := b.resolveIndexes(t); err != nil {
+		return err
+	}
+	n.Indexes = t.Indexes
 	t.Checks = b.resolveChecks()
 	if err := b.noColumns(t.Checks); err != nil {
 		return err

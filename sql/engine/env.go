@@ -73,5 +73,9 @@ type Result struct {
 	// DUPLICATE KEY UPDATE counts as in MySQL: 1 for a row inserted, 2 for one
 	// updated, 0 for one that stays as it was.
 	Affected int64
+	// Resolves says that the statement tells what to do with a row that is there
+	// already: a duplicate that came up since is no error but a reason to plan it
+	// again.
+	Resolves bool
 	RowsRead func() int64 // stored rows read so far
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"strings"
 
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
@@ -63,6 +64,9 @@ func (w *writer) writable(name string) (int, error) {
 func (w *writer) insert(vals []value.Value) error {
 	pk := w.def().KeyOf(vals)
 	seq, err := w.free(pk, vals)
+	if err == nil && len(w.def().Indexes) > 0 {
+		err = w.claim(pk, vals)
+	}
 	if err != nil {
 		return err
 	}
@@ -125,12 +129,30 @@ func (w *writer) add(op row.Op, pk []byte, vals []value.Value, expect clock.Seq)
 	if err != nil {
 		return fault.Wrap(fault.TypeMismatch, err, "table %s", w.def().FullName())
 	}
-	w.set.Add(writeset.Write{Table: w.def(), User: w.target.owner, Op: op, PK: pk,
-		Payload: payload, Expect: expect})
-	return w.run.charge(int64(len(pk) + len(payload) + writeOverhead))
+	c := writeset.Write{Table: w.def(), User: w.target.owner, Op: op, PK: pk,
+		Payload: payload, Expect: expect}
+	if op != row.Delete {
+		if c.Entries, err = w.def().Entries(vals); err != nil {
+			return err
+		}
+	}
+	size := len(pk) + len(payload) + writeOverhead
+	for _, e := range c.Entries {
+		h := w.set.Holder(w.def().ID, w.target.owner, e)
+		if h != nil && !bytes.Equal(h.PK, pk) {
+			return w.broken(e)
+		}
+		size += len(e.Columns) + entryOverhead
+	}
+	w.set.Add(c)
+	return w.run.charge(int64(size))
 }
 
-const writeOverhead = 160 // bytes of a Write in memory
+// Bytes of a Write in memory, and of an entry of it.
+const (
+	writeOverhead = 160
+	entryOverhead = 80
+)
 
 // stored is a row as it was when the statement read it.
 type stored struct {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"slices"
@@ -95,9 +96,20 @@ func (w *writer) noteStored(old *stored) error {
 	return w.run.charge(sizeOf(old.vals))
 }
 
+// unnote takes a row that the statement wrote and removed again out of what
+// RETURNING shows.
+func (w *writer) unnote(pk []byte) {
+	for _, c := range w.changes {
+		if c.written && bytes.Equal(c.pk, pk) {
+			c.vals = nil
+		}
+	}
+}
+
 // finish returns the statement's result.
 func (w *writer) finish(ctx context.Context) (*Result, error) {
-	res := &Result{Rows: noRows{}, Writes: &w.set, Affected: w.count, RowsRead: w.run.rowsRead.Load}
+	res := &Result{Rows: noRows{}, Writes: &w.set, Affected: w.count, RowsRead: w.run.rowsRead.Load,
+		Resolves: w.rows != nil && w.rows.mode != takenFails}
 	if w.returning == nil {
 		return res, nil
 	}

@@ -67,6 +67,11 @@ func (run *execution) update(ctx context.Context, s *ast.Update, st *parsed) (*R
 			return nil, err
 		}
 	}
+	if len(w.def().Indexes) > 0 && w.movesUnique(sets) {
+		if err := w.verify(); err != nil {
+			return nil, err
+		}
+	}
 	return w.finish(ctx)
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/system"
 	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
@@ -38,6 +40,11 @@ type upsert struct {
 	eval  *evaluator
 	open  []clash         // to update
 	keys  map[string]bool // of open; for takenOnce, all that were written
+	moves bool            // sets may change what later rows clash with
+	// What ON CONFLICT names: the unique index target, or the key when keyOnly;
+	// neither for any of them.
+	target  *ddl.Index
+	keyOnly bool
 }
 
 // clash is a row that is there, and the one that was to be inserted.
@@ -67,7 +74,7 @@ func (w *writer) newUpsert(s *ast.Insert, c *conflict) (*upsert, error) {
 	case c == nil:
 		return u, nil
 	default:
-		if err := w.checkTarget(c); err != nil {
+		if err := u.setTarget(c); err != nil {
 			return nil, err
 		}
 		if u.mode = takenOnce; c.nothing {
@@ -81,28 +88,38 @@ func (w *writer) newUpsert(s *ast.Insert, c *conflict) (*upsert, error) {
 	return u, u.compile(sets, where, brought)
 }
 
-// checkTarget refuses a target of ON CONFLICT that is not the primary key.
-func (w *writer) checkTarget(c *conflict) error {
+// setTarget finds the primary key or the unique index that ON CONFLICT names.
+func (u *upsert) setTarget(c *conflict) error {
+	w := u.w
 	if c.columns == nil {
 		if c.nothing {
 			return nil
 		}
-		return fault.New(fault.InvalidSQL, "ON CONFLICT DO UPDATE needs the columns of the primary key: "+
-			"ON CONFLICT (%s)", strings.Join(w.keyNames(), ", "))
+		return fault.New(fault.InvalidSQL, "ON CONFLICT DO UPDATE needs the columns of the primary key, "+
+			"or of a unique index: ON CONFLICT (%s)", strings.Join(w.keyNames(), ", "))
 	}
 	for _, name := range c.columns {
 		if w.def().Column(name) < 0 {
 			return w.run.noColumn(name, w.target)
 		}
 	}
-	have, want := slices.Clone(c.columns), w.keyNames()
-	slices.Sort(have)
-	slices.Sort(want)
-	if !slices.Equal(have, want) {
-		return refuse("ON CONFLICT takes the primary key (%s), not (%s)",
-			strings.Join(w.keyNames(), ", "), strings.Join(c.columns, ", "))
+	if u.keyOnly = sameNames(c.columns, w.keyNames()); u.keyOnly {
+		return nil
 	}
-	return nil
+	for i := range w.def().Indexes {
+		x := &w.def().Indexes[i]
+		if x.Unique && !x.Building && sameNames(c.columns, w.def().IndexColumns(x)) {
+			u.target = x
+			return nil
+		}
+	}
+	return refuse("ON CONFLICT takes the primary key (%s), not (%s), or the columns of a unique index",
+		strings.Join(w.keyNames(), ", "), strings.Join(c.columns, ", "))
+}
+
+func sameNames(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(a, b)
 }
 
 func (w *writer) keyNames() []string {
@@ -211,11 +228,13 @@ func (u *upsert) compile(sets ast.AssignmentExprs, where *ast.Where, brought *ne
 			Expr: &ast.IsExpr{Operator: ast.IsTrueStr, Expr: &ast.ParenExpr{Expr: where.Expr}},
 		})
 	}
+	u.moves = u.w.movesUnique(u.sets)
 	u.eval, err = u.w.evaluator(u.w.name, true, find.SelectExprs)
 	return err
 }
 
-// row inserts a row, or does what the statement says when its key is taken.
+// row inserts a row, or does what the statement says when its key is taken, or
+// what it has in a unique index.
 func (u *upsert) row(ctx context.Context, vals []value.Value) error {
 	w := u.w
 	pk := w.def().KeyOf(vals)
@@ -223,35 +242,64 @@ func (u *upsert) row(ctx context.Context, vals []value.Value) error {
 		w.count++
 		return w.insertNoted(pk, vals)
 	}
-	if u.keys[string(pk)] {
-		if u.mode == takenOnce {
-			return fault.New(fault.DuplicateKey, "the statement brings the row with %s twice; "+
-				"ON CONFLICT DO UPDATE changes a row once", w.keyText(vals))
-		}
+	if u.moves {
 		if err := u.flush(ctx); err != nil {
 			return err
 		}
 	}
-	if u.mode == takenOnce {
-		u.keys[string(pk)] = true
-	}
-	old, err := w.present(pk)
-	switch {
-	case err != nil:
+	clashes, err := u.conflicts(pk, vals, u.mode == takenReplaced)
+	if err != nil {
 		return err
-	case old == nil:
+	}
+	if len(clashes) > 0 && u.keys[string(clashes[0].pk)] {
+		if u.mode == takenOnce {
+			return fault.New(fault.DuplicateKey, "the statement brings the row with %s twice; "+
+				"ON CONFLICT DO UPDATE changes a row once", w.keyText(clashes[0].vals))
+		}
+		if err := u.flush(ctx); err != nil {
+			return err
+		}
+		if clashes, err = u.conflicts(pk, vals, false); err != nil {
+			return err
+		}
+	}
+	switch {
+	case u.mode == takenReplaced:
+		return u.replace(pk, vals, clashes)
+	case len(clashes) == 0:
+		if u.mode == takenOnce {
+			u.keys[string(pk)] = true
+		}
 		w.count++
 		return w.insertNoted(pk, vals)
 	case u.mode == takenStays:
 		return nil
-	case u.mode == takenReplaced:
-		w.count++
-		if err := w.add(row.Update, pk, vals, old.seq); err != nil {
+	}
+	return u.collect(clashes[0], vals)
+}
+
+// replace writes a row in the place of those it clashes with.
+func (u *upsert) replace(pk []byte, vals []value.Value, clashes []*stored) error {
+	w := u.w
+	w.count++
+	var old *stored
+	for _, c := range clashes {
+		if bytes.Equal(c.pk, pk) {
+			old = c
+			continue
+		}
+		if err := w.remove(c); err != nil {
 			return err
 		}
-		return w.note(pk, vals)
+		w.unnote(c.pk)
 	}
-	return u.collect(old, vals)
+	if old == nil {
+		return w.insertNoted(pk, vals)
+	}
+	if err := w.add(row.Update, pk, vals, old.seq); err != nil {
+		return err
+	}
+	return w.note(pk, vals)
 }
 
 // collect keeps a clash until flush.
@@ -312,6 +360,11 @@ func (u *upsert) update(ctx context.Context, p clash, vals []value.Value) error 
 		w.count++
 	}
 	if !w.rekeyed(p.old.vals, next) {
+		if u.moves {
+			if err := w.claim(p.old.pk, next); err != nil {
+				return err
+			}
+		}
 		p.show(p.old.pk, next)
 		return w.add(row.Update, p.old.pk, next, p.old.seq)
 	}

@@ -131,8 +131,19 @@ func (x *execution) add(
 	if err != nil {
 		return false
 	}
-	set.Add(writeset.Write{
+	w := writeset.Write{
 		Table: x.def, User: x.user, Op: op, PK: pk, Payload: payload, Expect: expect,
-	})
+	}
+	if op != row.Delete {
+		if w.Entries, err = x.def.Entries(vals); err != nil {
+			return false
+		}
+		for _, e := range w.Entries {
+			if set.Holder(x.def.ID, x.user, e) != nil {
+				return false // a duplicate
+			}
+		}
+	}
+	set.Add(w)
 	return set.Bytes() <= maxWrite
 }

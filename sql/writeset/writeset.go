@@ -24,6 +24,9 @@ type Write struct {
 	PK      []byte       // encoded primary key
 	Payload []byte       // the new row by the table's codec; the old one for Delete
 	Expect  clock.Seq
+	// Entries are what the indexes of Table hold of the new row; none for
+	// Delete.
+	Entries []row.Entry
 }
 
 type key struct {
@@ -39,6 +42,8 @@ type Set struct {
 	byKey  map[key]*Write // once there are more than few
 	bytes  int
 	sorted map[owner][]*Write // by primary key; made by Range, dropped by a new key
+	unique map[unique]*Write  // the new rows that have a unique entry
+	held   map[index][]Held   // made by HeldIn, dropped by any write
 }
 
 // owner is whose rows of which table.
@@ -76,7 +81,9 @@ func (s *Set) Add(w Write) {
 		return
 	}
 	s.bytes -= len(prev.PK) + len(prev.Payload)
-	prev.Table, prev.Payload = w.Table, w.Payload // of one schema version
+	s.letGo(prev)
+	prev.Table, prev.Payload, prev.Entries = w.Table, w.Payload, w.Entries // of one schema version
+	s.hold(prev)
 	switch existed := prev.Expect != 0; {
 	case w.Op == row.Delete && existed:
 		prev.Op = row.Delete
@@ -93,6 +100,7 @@ func (s *Set) Add(w Write) {
 func (s *Set) put(w *Write) {
 	s.writes = append(s.writes, w)
 	delete(s.sorted, owner{w.Table.ID, w.User})
+	s.hold(w)
 	if s.byKey == nil && len(s.writes) > few {
 		s.byKey = make(map[key]*Write)
 		for _, x := range s.writes {

@@ -68,6 +68,7 @@ type CreateTable struct {
 	Columns     []ddl.Column
 	PrimaryKey  []int
 	Checks      []ddl.Check
+	Indexes     []ddl.Index   // with numbers from 1
 	Access      ddl.Access    // of shared tables; "" for others
 	TTL         time.Duration // of stream tables; 0 for others
 	Scope       ddl.Scope     // of stream tables; "" for others
@@ -86,6 +87,7 @@ func (c *CreateTable) Table() *ddl.Table {
 		Columns:    append([]ddl.Column(nil), c.Columns...),
 		PrimaryKey: append([]int(nil), c.PrimaryKey...),
 		Checks:     append([]ddl.Check(nil), c.Checks...),
+		Indexes:    append([]ddl.Index(nil), c.Indexes...),
 		Access:     c.Access,
 		TTL:        c.TTL,
 		Scope:      c.Scope,
@@ -119,6 +121,21 @@ type AlterTable struct {
 
 // TruncateTable is TRUNCATE [TABLE] t.
 type TruncateTable struct{ TableRef }
+
+// CreateIndex is CREATE [UNIQUE] INDEX [IF NOT EXISTS] i ON t (column, ...).
+type CreateIndex struct {
+	TableRef
+	Index ddl.AddIndex
+}
+
+// DropIndex is DROP INDEX [IF EXISTS] i ON t.
+type DropIndex struct {
+	TableRef
+	Index ddl.DropIndex
+}
+
+// ShowIndexes is SHOW INDEX FROM t.
+type ShowIndexes struct{ TableRef }
 
 // ShowTables is SHOW TABLES [IN n]. Namespace is "" for the session's.
 type ShowTables struct{ Namespace ident.NamespaceID }
@@ -208,6 +225,9 @@ func (*CreateTable) node()     {}
 func (*DropTable) node()       {}
 func (*AlterTable) node()      {}
 func (*TruncateTable) node()   {}
+func (*CreateIndex) node()     {}
+func (*DropIndex) node()       {}
+func (*ShowIndexes) node()     {}
 func (*ShowTables) node()      {}
 func (*DescribeTable) node()   {}
 func (*ShowCreateTable) node() {}
