@@ -127,7 +127,7 @@ func judge(q *predicate.Query, im *images) (*Event, error) {
 	if err != nil || !was && !is {
 		return nil, err
 	}
-	e := &Event{Seq: im.seq, Columns: q.Columns}
+	e := &Event{Seq: im.seq, row: im.seq, Columns: q.Columns}
 	var old, now []value.Value
 	if was {
 		if old, err = project(q, im.before); err != nil {

@@ -152,7 +152,8 @@ type Event struct {
 	// cursor to keep.
 	Commit bool
 
-	size  int // bytes, for the bounds of queues
+	row   clock.Seq // of the row's version, also where Seq is not
+	size  int       // bytes, for the bounds of queues
 	once  sync.Once
 	body  []byte
 	users atomic.Int32 // that hold the body

@@ -147,6 +147,7 @@ type Spec struct {
 	ID      ident.LiveID     // unique on the hub; "" has the hub choose one
 	Owner   ident.UserID     // who asked, for limits and listings
 	User    ident.UserID     // whose rows are followed; "" where rows are not per user
+	Peer    string           // who is told, as its address, for listings
 	Query   *predicate.Query // over a USER or STREAM table
 	Options SubscribeOptions
 	// After is a subscription of the same owner that ended with SchemaChanged

@@ -115,7 +115,11 @@ func (s *Subscription) restart(why ResyncReason) {
 func (s *Subscription) become(next state, pos clock.Seq) {
 	s.shard.mu.Lock()
 	defer s.shard.mu.Unlock()
-	if s.state != ended {
-		s.state, s.pos = next, pos
+	if s.state == ended {
+		return
+	}
+	s.state, s.pos = next, pos
+	if next == lagging {
+		s.base = pos
 	}
 }

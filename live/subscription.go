@@ -29,6 +29,7 @@ var stateNames = [...]string{"resuming", "loading", "waiting", "replaying", "liv
 // Info is what listings show of a subscription.
 type Info struct {
 	ID          ident.LiveID
+	Peer        string       // who is told, as its address
 	Owner       ident.UserID // who asked
 	User        ident.UserID // whose rows it follows
 	Table       ident.TableID
@@ -54,6 +55,7 @@ type Subscription struct {
 	id      ident.LiveID
 	owner   ident.UserID
 	user    ident.UserID // whose rows are followed
+	peer    string
 	table   ident.TableID
 	opts    SubscribeOptions
 	budget  *Budget // of its socket
@@ -76,7 +78,9 @@ type Subscription struct {
 	from      clock.Seq // events up to it are not for this subscription
 	pos       clock.Seq // while lagging: everything up to it was composed
 	cursor    clock.Seq
-	acked     bool // the subscriber knows the columns
+	acked     bool      // the subscriber knows the columns
+	base      clock.Seq // what the snapshot showed, or where it resumed
+	log       deliveryLog
 	delivered uint64
 	conflated uint64
 	end       Ended
@@ -85,8 +89,9 @@ type Subscription struct {
 
 func newSubscription(h *Hub, spec Spec) *Subscription {
 	s := &Subscription{
-		hub: h, id: spec.ID, owner: spec.Owner, user: spec.User, table: spec.Query.Table.ID,
-		opts: spec.Options, budget: spec.Budget, wakeup: spec.Notify, created: h.opts.Now(), slot: -1,
+		hub: h, id: spec.ID, owner: spec.Owner, user: spec.User, peer: spec.Peer,
+		table: spec.Query.Table.ID, opts: spec.Options, budget: spec.Budget,
+		wakeup: spec.Notify, created: h.opts.Now(), slot: -1,
 		state: loading, snap: newSnapshot(spec.Options.LastRows),
 	}
 	if spec.Options.From != nil {
@@ -113,7 +118,7 @@ func (s *Subscription) Info() Info {
 	s.shard.mu.Lock()
 	defer s.shard.mu.Unlock()
 	i := Info{
-		ID: s.id, Owner: s.owner, User: s.user, Table: s.table, State: stateNames[s.state],
+		ID: s.id, Peer: s.peer, Owner: s.owner, User: s.user, Table: s.table, State: stateNames[s.state],
 		Cursor: s.cursor, Delivered: s.delivered, Conflated: s.conflated,
 		Policy: s.opts.Policy, Created: s.created,
 	}
@@ -209,6 +214,7 @@ func (s *Subscription) take(most int) ([]Message, bool) {
 	if s.out = s.out[n:]; len(s.out) == 0 {
 		s.out = nil
 	}
+	now := s.hub.opts.Now()
 	s.shard.mu.Lock()
 	defer s.shard.mu.Unlock()
 	for _, m := range msgs {
@@ -217,6 +223,7 @@ func (s *Subscription) take(most int) ([]Message, bool) {
 			s.acked = true
 		case Changed:
 			s.delivered++
+			s.log.add(delivery{m.row, now})
 			if m.Commit {
 				s.cursor = max(s.cursor, m.Seq)
 			}

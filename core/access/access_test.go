@@ -93,7 +93,8 @@ func TestMayRun(t *testing.T) {
 		dialect.Replace: all,
 		dialect.Explain: all, dialect.ShowNamespaces: all, dialect.UseNamespace: all,
 		dialect.ShowTables: all, dialect.DescribeTable: all, dialect.ShowCreateTable: all,
-		dialect.ShowLiveQueries: all, dialect.Subscribe: all,
+		dialect.ShowLiveQueries: all, dialect.Subscribe: all, dialect.ShowStreams: all,
+		dialect.KillLiveQuery: all, dialect.TraceDelivery: all, // of the caller's own; dba of all
 		dialect.Begin: all, dialect.Commit: all, dialect.Rollback: all,
 		dialect.AlterUser:       all, // narrowed to the caller's own password when it runs
 		dialect.CreateNamespace: dba, dialect.AlterNamespace: dba, dialect.DropNamespace: dba,

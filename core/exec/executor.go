@@ -371,6 +371,7 @@ type Subscription struct {
 	Remote    string // as of Request
 	Notify    func()
 	Budget    *live.Budget // of the socket; nil for none
+	Peer      string       // of the socket, for listings
 	// After is a subscription that this one goes on after; see live.Spec.
 	After *live.Subscription
 }
@@ -410,7 +411,7 @@ func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subsc
 	}
 	s, err := x.Hub.Subscribe(live.Spec{
 		ID: sub.ID, Owner: id.Caller, User: owner, Query: q, Options: opts, Notify: sub.Notify,
-		After: sub.After, Budget: sub.Budget,
+		After: sub.After, Budget: sub.Budget, Peer: sub.Peer,
 	})
 	if err != nil {
 		return nil, err

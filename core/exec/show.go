@@ -40,6 +40,12 @@ func (r *run) show(ctx context.Context, emit Sink) error {
 		return r.showSystem(ctx, emit, system.Settings, nil)
 	case *ast.ShowLiveQueries:
 		return r.showSystem(ctx, emit, system.LiveQueries, nil)
+	case *ast.KillLiveQuery:
+		return r.killLiveQuery(ctx, n, emit)
+	case *ast.TraceDelivery:
+		return r.traceDelivery(ctx, n, emit)
+	case *ast.ShowStreams:
+		return r.showSystem(ctx, emit, system.Streams, nil)
 	case *ast.DescribeTable:
 		return r.describe(n, emit)
 	case *ast.ShowCreateTable:
@@ -80,6 +86,9 @@ func liveText(st *dialect.Statement, o live.SubscribeOptions) (
 		}
 		if o.BatchSize == 0 && n.Options.BatchSize != nil {
 			o.BatchSize = *n.Options.BatchSize
+		}
+		if o.Policy == "" {
+			o.Policy = live.Policy(n.Options.Policy)
 		}
 		return n.Query, o, nil
 	case nil:

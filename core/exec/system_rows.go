@@ -245,6 +245,12 @@ func (s *systemRows) partitions() (rows [][]value.Value, err error) {
 }
 
 func (s *systemRows) streams() (rows [][]value.Value, err error) {
+	followers := make(map[ident.TableID]int64)
+	for _, q := range s.r.x.Hub.List() {
+		if mayManage(s.r.id.Role) || q.Owner == s.r.id.Caller {
+			followers[q.Table]++
+		}
+	}
 	err = s.visible(func(t *ddl.Table) error {
 		if t.Kind != ddl.StreamTable {
 			return nil
@@ -259,6 +265,7 @@ func (s *systemRows) streams() (rows [][]value.Value, err error) {
 		}
 		rows = append(rows, []value.Value{
 			text(t.Namespace), text(t.Name), text(t.Scope), text(ddl.FormatTTL(t.TTL)), count,
+			value.NewBigInt(followers[t.ID]), timeOf(t.Created), textOrNull(t.CreatedBy),
 		})
 		return nil
 	})
@@ -289,14 +296,16 @@ func (s *systemRows) liveQueries() ([][]value.Value, error) {
 		if !all && q.Owner != s.r.id.Caller {
 			continue
 		}
-		name := value.NullValue
+		namespace, name := value.NullValue, value.NullValue
 		if t, ok := s.cat.TableByID(q.Table); ok {
-			name = text(t.FullName())
+			namespace, name = text(t.Namespace), text(t.Name)
 		}
+		number := func(n int64) value.Value { return value.NewBigInt(n) }
 		rows = append(rows, []value.Value{
-			text(q.ID), text(q.Owner), text(q.User), text(q.Query), name,
-			text(q.State), value.NewBigInt(int64(q.Cursor)), value.NewBigInt(int64(q.Queued)),
-			value.NewBigInt(int64(q.Delivered)), timeOf(q.Created),
+			text(q.ID), text(q.Owner), textOrNull(q.User), namespace, name, text(q.Query),
+			text(q.State), text(q.Policy), number(int64(q.Cursor)), number(q.Lag.Milliseconds()),
+			number(int64(q.Queued)), number(int64(q.QueuedBytes)), number(int64(q.Delivered)),
+			number(int64(q.Conflated)), textOrNull(q.Peer), timeOf(q.Created),
 		})
 	}
 	return rows, nil

@@ -42,6 +42,7 @@ type conn struct {
 	lastRead atomic.Int64 // unix nanoseconds of the last complete frame
 	blocked  atomic.Int64 // unix nanoseconds when the present write began, 0 for none
 	budget   *live.Budget // of the changes that wait for it
+	peer     string       // the client's address and port
 
 	namespace ident.NamespaceID // of the last USE; the worker's
 	session   *engine.Session   // of its queries, nil before the first; the worker's
@@ -80,6 +81,7 @@ type sub struct {
 
 func newConn(s *Server, c net.Conn, leftover []byte) *conn {
 	n := &conn{srv: s, net: c, in: newReader(c, leftover), opened: time.Now()}
+	n.peer = c.RemoteAddr().String()
 	n.budget = live.NewBudget(s.opts.MaxOutboxBytes)
 	n.ctx, n.cancel = context.WithCancel(s.ctx)
 	n.changed.L = &n.mu

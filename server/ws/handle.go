@@ -167,7 +167,7 @@ func (c *conn) subscribe(who session.Identity, msg []byte) (string, error) {
 	}
 	s.spec = engine.Subscription{
 		SQL: spec.SQL, Options: options(spec.Options), Namespace: c.namespace,
-		Notify: func() { c.wake(s) }, Budget: c.budget,
+		Notify: func() { c.wake(s) }, Budget: c.budget, Peer: c.peer,
 		Remote: caller.Address(c.net.RemoteAddr().String()),
 	}
 	source, err := c.srv.opts.Engine.Subscribe(c.ctx, who, s.spec)

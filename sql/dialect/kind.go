@@ -35,6 +35,9 @@ const (
 	ShowUsers
 	ShowSettings
 	ShowLiveQueries
+	KillLiveQuery
+	TraceDelivery
+	ShowStreams
 	Subscribe
 	Begin
 	Commit
@@ -199,9 +202,17 @@ var kinds = [kindEnd]KindInfo{
 		Form: "SHOW SETTINGS", Example: "SHOW SETTINGS"},
 	ShowLiveQueries: {Area: areaLive, Text: "SHOW LIVE QUERIES", Who: whoOwn, Class: Session,
 		Form: "SHOW LIVE QUERIES", Example: "SHOW LIVE QUERIES"},
+	KillLiveQuery: {Area: areaLive, Text: "KILL LIVE QUERY", Who: whoOwn, Class: Session,
+		Form: "KILL LIVE QUERY 'id'", Example: "KILL LIVE QUERY 'live-7'"},
+	TraceDelivery: {Area: areaLive, Text: "TRACE DELIVERY", Who: whoOwn, Class: Session,
+		Form:    "TRACE DELIVERY 'live id' FOR key | (key, ...)",
+		Example: "TRACE DELIVERY 'live-7' FOR (42, 'a')"},
+	ShowStreams: {Area: areaLive, Text: "SHOW STREAMS", Who: whoAll, Class: Session,
+		Form: "SHOW STREAMS", Example: "SHOW STREAMS"},
 	Subscribe: {Area: areaLive, Text: "SUBSCRIBE", Who: whoOwn, Class: Session,
 		Form: "SUBSCRIBE TO [ns.]t | SELECT ... " +
-			"[OPTIONS (last_rows = n, from = seq, batch_size = n)]",
+			"[OPTIONS (last_rows = n, from = seq, batch_size = n, " +
+			"policy = 'replay' | 'conflate' | 'disconnect')]",
 		Example: "SUBSCRIBE TO chat.messages OPTIONS (last_rows = 50)"},
 
 	Begin: {Area: areaTx, Text: "BEGIN", Who: whoAll, Class: Transaction,

@@ -27,6 +27,8 @@ const (
 	wordCommit    = "COMMIT"
 	wordRollback  = "ROLLBACK"
 	wordTruncate  = "TRUNCATE"
+	wordKill      = "KILL"
+	wordTrace     = "TRACE"
 )
 
 // engineKinds are the statements that the query engine parses itself.
@@ -39,7 +41,7 @@ var engineKinds = map[string]Kind{
 var ownWords = []string{
 	wordWith, wordExplain, wordCreate, wordAlter, wordDrop, wordShow, wordUse, wordDescribe,
 	wordDesc, wordSubscribe, wordExecute, wordTruncate, wordBegin, wordStart, wordCommit,
-	wordRollback,
+	wordRollback, wordKill, wordTrace,
 }
 
 // notOffered are the first words of statements that are SQL, or will be ours,
@@ -50,13 +52,13 @@ var notOffered = map[string]string{
 	"COMPACT": "", "CONSUME": "", "COPY": "", "DEALLOCATE": "", "DECLARE": "",
 	"DO": "use SELECT", "END": "", "ERASE": "", "EXPORT": "", "FETCH": "", "FLUSH": "",
 	"GRANT": "rights go by role: ALTER USER 'id' SET ROLE r", "HANDLER": "", "HELP": "",
-	"IMPORT": "", "INSTALL": "", "KILL": "", "LISTEN": "use SUBSCRIBE TO", "LOAD": "",
+	"IMPORT": "", "INSTALL": "", "LISTEN": "use SUBSCRIBE TO", "LOAD": "",
 	"LOCK": "", "MERGE": "", "NOTIFY": "", "OPTIMIZE": "", "PREPARE": "", "PURGE": "",
 	"REFRESH": "", "RELEASE": "", "RENAME": "", "REPAIR": "",
 	"REPLAY": "", "RESET": "", "RESIGNAL": "", "RESTORE": "", "REVOKE": "rights go by role: " +
 		"ALTER USER 'id' SET ROLE r", "RUN": "", "SAVEPOINT": "",
 	"SET": "", "SHUTDOWN": "", "SIGNAL": "", "STOP": "", "STORAGE": "",
-	"TABLE": "use SELECT * FROM the table", "TRACE": "",
+	"TABLE":     "use SELECT * FROM the table",
 	"UNINSTALL": "", "UNLISTEN": "", "UNLOCK": "", "VACUUM": "", "WAIT": "", "XA": "",
 }
 
@@ -92,6 +94,10 @@ func (p *parser) statement() (Kind, Node, error) {
 		return p.transaction(word)
 	case wordTruncate:
 		return p.truncateTable()
+	case wordKill:
+		return p.kill()
+	case wordTrace:
+		return p.traceDelivery()
 	}
 	return p.unknown(word)
 }
@@ -283,7 +289,7 @@ var otherShows = []string{
 	"ENGINES", "ERRORS", "EVENTS", "EXPORTS", "FLOW", "FLOWS", "FULL", "FUNCTION", "GLOBAL", "GRANTS",
 	"JOBS", "MANIFEST", "MASTER", "OPEN", "PLUGINS", "PRIVILEGES",
 	"PROCEDURE", "PROCESSLIST", "PROFILE", "REPLICA", "SESSION", "SLAVE", "STATS", "STATUS",
-	"STORAGE", "STORAGES", "STREAMS", "TABLE", "TRIGGERS", "VARIABLES", "WARNINGS",
+	"STORAGE", "STORAGES", "TABLE", "TRIGGERS", "VARIABLES", "WARNINGS",
 }
 
 func (p *parser) show() (Kind, Node, error) {
@@ -300,6 +306,8 @@ func (p *parser) show() (Kind, Node, error) {
 			return 0, nil, err
 		}
 		return p.complete(ShowLiveQueries, &ast.ShowLiveQueries{})
+	case p.accept("STREAMS"):
+		return p.complete(ShowStreams, &ast.ShowStreams{})
 	case p.accept("TABLES"):
 		return p.showTables()
 	case p.accept("COLUMNS"), p.accept("FIELDS"):
@@ -315,7 +323,7 @@ func (p *parser) show() (Kind, Node, error) {
 		return p.showCreate()
 	}
 	return 0, nil, p.object(wordShow, []string{"NAMESPACES", "TABLES", "USERS", "SETTINGS",
-		"LIVE", "COLUMNS", "INDEX", "CREATE"}, otherShows)
+		"LIVE", "STREAMS", "COLUMNS", "INDEX", "CREATE"}, otherShows)
 }
 
 // complete returns a statement that has nothing more to say.

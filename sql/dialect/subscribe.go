@@ -14,6 +14,7 @@ const (
 	optLastRows  = "last_rows"
 	optFrom      = "from"
 	optBatchSize = "batch_size"
+	optPolicy    = "policy"
 )
 
 // subscribe reads SUBSCRIBE TO t [WHERE ...] | SELECT ... [OPTIONS (...)]. The
@@ -70,9 +71,11 @@ func subscribeOption(opts *ast.SubscribeOptions, o option) error {
 				"option from must be a seq, a whole number, not %q", clip(o.value))
 		}
 		opts.From = &seq
+	case optPolicy:
+		opts.Policy = strings.ToLower(o.value)
 	default:
 		return fault.New(fault.InvalidParameter, "unknown option %s; use %s",
-			clip(o.name), strings.Join([]string{optLastRows, optFrom, optBatchSize}, ", "))
+			clip(o.name), strings.Join([]string{optLastRows, optFrom, optBatchSize, optPolicy}, ", "))
 	}
 	return err
 }

@@ -183,6 +183,18 @@ type ShowSettings struct{}
 // ShowLiveQueries is SHOW LIVE QUERIES.
 type ShowLiveQueries struct{}
 
+// KillLiveQuery is KILL LIVE QUERY 'id'.
+type KillLiveQuery struct{ ID ident.LiveID }
+
+// TraceDelivery is TRACE DELIVERY 'id' FOR key.
+type TraceDelivery struct {
+	ID  ident.LiveID
+	Key []string // the literals of the primary key, unquoted
+}
+
+// ShowStreams is SHOW STREAMS.
+type ShowStreams struct{}
+
 // Subscribe is SUBSCRIBE TO t | SELECT ... [OPTIONS (...)].
 type Subscribe struct {
 	Query   string // the SELECT; "SELECT * FROM t" for SUBSCRIBE TO t
@@ -194,6 +206,7 @@ type SubscribeOptions struct {
 	LastRows  *int       // rows of the snapshot, from 0
 	From      *clock.Seq // cursor to resume from
 	BatchSize *int       // rows per batch of the snapshot, from 1
+	Policy    string     // for a subscriber that does not keep up, "" for none given
 }
 
 // Explain is EXPLAIN [ANALYZE] SELECT.
@@ -237,4 +250,7 @@ func (*DropUser) node()        {}
 func (*ShowUsers) node()       {}
 func (*ShowSettings) node()    {}
 func (*ShowLiveQueries) node() {}
+func (*KillLiveQuery) node()   {}
+func (*TraceDelivery) node()   {}
+func (*ShowStreams) node()     {}
 func (*Subscribe) node()       {}
