@@ -6,7 +6,6 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/value"
-	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/row"
 	"github.com/kalamdb/kalamdb-go/store/table"
 )
@@ -185,20 +184,6 @@ func (r *reading) visitMatch(pk []byte, vals []value.Value,
 // REQUIRES: covers(seq).
 func (r *reading) asOf(seq clock.Seq, pk []byte, rec row.Record) (
 	_ row.Record, found bool, err error) {
-	if rec.Seq <= seq {
-		return rec, !rec.Deleted, nil
-	}
-	it := r.view.Scan(r.rows.Part, store.Range{
-		Lo: row.VersionKey(r.user, pk, 0), Hi: row.VersionKey(r.user, pk, seq+1), Reverse: true,
-	})
-	defer func() {
-		if closed := it.Close(); err == nil {
-			err = closed
-		}
-	}()
-	if !it.Next() {
-		return rec, false, it.Err()
-	}
-	rec, err = row.ParseRecord(bytes.Clone(it.Value()))
-	return rec, !rec.Deleted, err
+	rec, found, err = r.rows.AsOf(r.view, r.user, pk, rec, seq)
+	return rec, found && !rec.Deleted, err
 }

@@ -14,7 +14,10 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/serde"
 )
 
-const recordFormat = 1
+const (
+	recordFormat    = 1
+	recordFormatRun = 2 // with the column of Record.Run
+)
 
 const flagDeleted = 1
 
@@ -25,24 +28,45 @@ type Record struct {
 	Codec   serde.ID
 	Deleted bool   // a tombstone: the payload is the row as it was last
 	Payload []byte // aliases the bytes it was read from
+
+	// Run is the column that the last change appended text to; 0 when that was
+	// another change. Appends to one column with no other change between them
+	// are a run, of which only the last record is kept.
+	Run ident.ColumnID
+	cut int // 1 more than the bytes of Run's text; 0 for all of it
+}
+
+// Before returns r as it was earlier in its run, at seq, when the text of the
+// column Run had length bytes. What is returned is for reading, not to be
+// stored.
+func (r Record) Before(seq clock.Seq, length int) Record {
+	r.Seq, r.cut = seq, length+1
+	return r
 }
 
 // AppendRecord appends r: format, codec, flags, schema version as a varint, seq
-// in eight big-endian bytes, payload.
+// in eight big-endian bytes, the column of a run as a varint, payload.
 func AppendRecord(dst []byte, r Record) []byte {
 	var flags byte
 	if r.Deleted {
 		flags |= flagDeleted
 	}
-	dst = append(dst, recordFormat, byte(r.Codec), flags)
+	format := byte(recordFormat)
+	if r.Run != 0 {
+		format = recordFormatRun
+	}
+	dst = append(dst, format, byte(r.Codec), flags)
 	dst = binary.AppendUvarint(dst, uint64(r.Schema))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(r.Seq))
+	if r.Run != 0 {
+		dst = binary.AppendUvarint(dst, uint64(r.Run))
+	}
 	return append(dst, r.Payload...)
 }
 
 // ParseRecord reads a record. Its payload aliases b.
 func ParseRecord(b []byte) (Record, error) {
-	if len(b) < 12 || b[0] != recordFormat || b[2]&^flagDeleted != 0 {
+	if len(b) < 12 || b[0] != recordFormat && b[0] != recordFormatRun || b[2]&^flagDeleted != 0 {
 		return Record{}, errRecord
 	}
 	version, n := binary.Uvarint(b[3:])
@@ -53,59 +77,18 @@ func ParseRecord(b []byte) (Record, error) {
 	if seq > uint64(clock.MaxSeq) {
 		return Record{}, errRecord
 	}
-	return Record{
+	r := Record{
 		Seq: clock.Seq(seq), Schema: ident.SchemaVersion(version), Codec: serde.ID(b[1]),
 		Deleted: b[2]&flagDeleted != 0, Payload: b[3+n+8:],
-	}, nil
+	}
+	if b[0] == recordFormatRun {
+		column, n := binary.Uvarint(r.Payload)
+		if n <= 0 || column == 0 || column > 1<<32-1 {
+			return Record{}, errRecord
+		}
+		r.Run, r.Payload = ident.ColumnID(column), r.Payload[n:]
+	}
+	return r, nil
 }
 
 var errRecord = fault.New(fault.Corruption, "a stored row has a damaged or newer header")
-
-// Op is what a change did to its row.
-type Op uint8
-
-// The operations of a change.
-const (
-	Insert Op = 1
-	Update Op = 2
-	Delete Op = 3
-)
-
-// Change is an entry of the change index.
-type Change struct {
-	Op   Op
-	Last bool      // the last change of its commit
-	Prev clock.Seq // of the version before, also of a tombstone; 0 when there was none
-	PK   []byte    // aliases the bytes it was read from
-}
-
-const changeFormat = 1
-
-const changeLast = 0x80
-
-// AppendChange appends c: format, operation with the last-of-commit bit, the
-// previous seq in eight big-endian bytes, primary key.
-func AppendChange(dst []byte, c Change) []byte {
-	op := byte(c.Op)
-	if c.Last {
-		op |= changeLast
-	}
-	dst = append(dst, changeFormat, op)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(c.Prev))
-	return append(dst, c.PK...)
-}
-
-// ParseChange reads a change entry. Its key aliases b.
-func ParseChange(b []byte) (Change, error) {
-	if len(b) < 10 || b[0] != changeFormat {
-		return Change{}, errChange
-	}
-	op := Op(b[1] &^ changeLast)
-	prev := binary.BigEndian.Uint64(b[2:])
-	if op < Insert || op > Delete || prev > uint64(clock.MaxSeq) {
-		return Change{}, errChange
-	}
-	return Change{Op: op, Last: b[1]&changeLast != 0, Prev: clock.Seq(prev), PK: b[10:]}, nil
-}
-
-var errChange = fault.New(fault.Corruption, "a change index entry is damaged or of a newer format")

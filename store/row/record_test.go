@@ -18,12 +18,15 @@ var records = []row.Record{
 	{Seq: 1, Schema: 1, Codec: serde.Row, Payload: []byte("x")},
 	{Seq: clock.MaxSeq, Schema: 1<<32 - 1, Codec: serde.CBOR, Deleted: true, Payload: []byte{}},
 	{Seq: 1 << 50, Schema: 300, Codec: serde.JSON, Payload: bytes.Repeat([]byte{0}, 1000)},
+	{Seq: 7, Schema: 2, Codec: serde.Row, Run: 300, Payload: []byte("x")},
 }
 
 var changes = []row.Change{
 	{Op: row.Insert, PK: []byte{}},
 	{Op: row.Update, Last: true, Prev: 5, PK: []byte("pk")},
 	{Op: row.Delete, Prev: clock.MaxSeq, PK: []byte{0, 0xFF}},
+	{Op: row.Append, Prev: 7, Piece: row.Piece{Column: 300, Offset: 1 << 20, Length: 5}, PK: []byte("k")},
+	{Op: row.Append, Last: true, Prev: 7, Piece: row.Piece{Column: 1}, PK: []byte{}},
 }
 
 func TestRecord_RoundTrip(t *testing.T) {
@@ -53,6 +56,14 @@ func TestRecord_Layout(t *testing.T) {
 	if got := hex.EncodeToString(row.AppendChange(nil, c)); got != "018200000000000003046b" {
 		t.Errorf("change: %s", got)
 	}
+	r.Deleted, r.Run = false, 2
+	if got := hex.EncodeToString(row.AppendRecord(nil, r)); got != "020100ac0200000000000001020270" {
+		t.Errorf("record of a run: %s", got)
+	}
+	c.Op, c.Piece = row.Append, row.Piece{Column: 2, Offset: 300, Length: 5}
+	if got := hex.EncodeToString(row.AppendChange(nil, c)); got != "0285000000000000030402ac02056b" {
+		t.Errorf("append: %s", got)
+	}
 	if got := hex.EncodeToString(row.Key("a\x00b", []byte("k"))); got != "726100ff6200016b" {
 		t.Errorf("row key: %s", got)
 	}
@@ -71,7 +82,9 @@ func TestParseRecord_Damaged(t *testing.T) {
 	}
 	for name, b := range map[string][]byte{
 		"nothing":             {},
-		"a newer format":      edit(0, 2),
+		"a newer format":      edit(0, 3),
+		"a run of no column":  {2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0},
+		"a run without end":   {2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0x80},
 		"an unknown flag":     edit(2, 2),
 		"an endless version":  append([]byte{1, 1, 0}, bytes.Repeat([]byte{0xFF}, 20)...),
 		"a negative sequence": edit(4, 0x80),
@@ -83,7 +96,11 @@ func TestParseRecord_Damaged(t *testing.T) {
 	}
 	for name, b := range map[string][]byte{
 		"nothing":              {},
-		"a newer format":       {2, 1, 0, 0, 0, 0, 0, 0, 0, 0},
+		"a newer format":       {3, 1, 0, 0, 0, 0, 0, 0, 0, 0},
+		"an update's piece":    {2, 2, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1},
+		"an append of nothing": {1, 5, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1},
+		"a cut piece":          {2, 5, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1},
+		"a padded number":      {2, 5, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0x81, 0, 1},
 		"no operation":         {1, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 		"an unknown operation": {1, 4, 0, 0, 0, 0, 0, 0, 0, 0},
 		"a negative sequence":  {1, 1, 0x80, 0, 0, 0, 0, 0, 0, 0},
@@ -106,7 +123,7 @@ func FuzzParseRecord(f *testing.F) {
 		again, err := row.ParseRecord(row.AppendRecord(nil, r))
 		if err != nil || again.Seq != r.Seq || again.Schema != r.Schema ||
 			again.Codec != r.Codec || again.Deleted != r.Deleted ||
-			!bytes.Equal(again.Payload, r.Payload) {
+			again.Run != r.Run || !bytes.Equal(again.Payload, r.Payload) {
 			t.Fatalf("%x reads as %+v, then as %+v %v", b, r, again, err)
 		}
 	})
@@ -141,6 +158,19 @@ func TestSchema_RoundTrip(t *testing.T) {
 		got = make([]value.Value, 2)
 		if err := s.DecodeColumns(&rec, []int{1}, got); err != nil || got[1] != vals[1] {
 			t.Errorf("codec %d: the second column: got %v %v", codec, got, err)
+		}
+		part := rec.Before(1, 4)
+		part.Run = 2
+		if err := s.Decode(part, got); err != nil || got[0] != vals[0] || got[1].Str() != "hell" {
+			t.Errorf("codec %d: a cut row: got %v %v", codec, got, err)
+		}
+		if err := s.DecodeColumns(&part, []int{1}, got); err != nil || got[1].Str() != "hell" {
+			t.Errorf("codec %d: a cut column: got %v %v", codec, got, err)
+		}
+		for _, bad := range []row.Record{rec.Before(1, 4), part.Before(1, 6)} {
+			if err := s.Decode(bad, got); !fault.Is(err, fault.Corruption) {
+				t.Errorf("codec %d: a cut that does not fit: %v", codec, err)
+			}
 		}
 		rec.Schema = 4
 		if err := s.DecodeColumns(&rec, []int{1}, got); !fault.Is(err, fault.Internal) {

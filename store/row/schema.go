@@ -1,6 +1,8 @@
 package row
 
 import (
+	"slices"
+
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
@@ -46,7 +48,7 @@ func (s *Schema) Decode(r Record, dst []value.Value) error {
 	if err != nil {
 		return err
 	}
-	if err := c.DecodeRow(r.Payload, s.Kinds, dst); err != nil || s.Labels == nil {
+	if err := c.DecodeRow(r.Payload, s.Kinds, dst); err != nil {
 		return err
 	}
 	for i := range s.Labels {
@@ -54,6 +56,20 @@ func (s *Schema) Decode(r Record, dst []value.Value) error {
 			return err
 		}
 	}
+	if r.cut > 0 {
+		return s.cut(r, dst)
+	}
+	return nil
+}
+
+// cut takes from a row what was appended to it later in its run.
+func (s *Schema) cut(r Record, dst []value.Value) error {
+	i, length := slices.Index(s.IDs, r.Run), r.cut-1
+	if i < 0 || dst[i].Kind() != value.Text || len(dst[i].Str()) < length {
+		return fault.New(fault.Corruption,
+			"the history of an appended text does not fit schema version %d", s.Version)
+	}
+	dst[i] = value.NewText(dst[i].Str()[:length])
 	return nil
 }
 
@@ -75,7 +91,7 @@ func (s *Schema) label(dst []value.Value, i int) error {
 // DecodeColumns is Decode for the columns at the positions want, which ascend.
 // What else dst gets depends on the codec; see serde.ColumnDecoder.
 func (s *Schema) DecodeColumns(r *Record, want []int, dst []value.Value) error {
-	if c, err := serde.ByID(r.Codec); err == nil && r.Schema == s.Version {
+	if c, err := serde.ByID(r.Codec); err == nil && r.Schema == s.Version && r.cut == 0 {
 		if c, ok := c.(serde.ColumnDecoder); ok {
 			return s.decodeColumns(c, r, want, dst)
 		}

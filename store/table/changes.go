@@ -30,6 +30,10 @@ type Changes struct {
 	it    store.Iterator
 	entry Entry
 	err   error
+
+	// The last record of the run that Images was asked for last.
+	run   row.Record
+	runPK []byte
 }
 
 // Changes walks the changes of user with a seq above after. A caller who needs
@@ -68,9 +72,12 @@ func parseEntry(it store.Iterator) (Entry, ident.UserID, error) {
 // Entry returns the present change.
 func (c *Changes) Entry() Entry { return c.entry }
 
-// Images returns the row before and after the present change, each of its own
-// memory: before is nil for an Insert, after is the tombstone for a Delete.
+// Images returns the row before and after the present change, in memory that
+// stays: before is nil for an Insert, after is the tombstone for a Delete.
 func (c *Changes) Images() (before, after *row.Record, err error) {
+	if c.entry.Op == row.Append {
+		return c.appended()
+	}
 	pk := bytes.Clone(c.entry.PK)
 	if c.entry.Op != row.Insert {
 		if before, err = c.version(pk, c.entry.Prev); err != nil {
@@ -86,6 +93,33 @@ func (c *Changes) Images() (before, after *row.Record, err error) {
 	}
 	after, err = c.version(pk, c.entry.Seq)
 	return before, after, err
+}
+
+// appended returns the images of an Append: the last record of its run with as
+// much text as there was.
+func (c *Changes) appended() (before, after *row.Record, err error) {
+	e := &c.entry
+	if c.run.Seq < e.Seq || !bytes.Equal(c.runPK, e.PK) {
+		c.runPK = bytes.Clone(e.PK)
+		rec, found, err := c.table.Get(c.view, c.user, c.runPK)
+		if err != nil {
+			return nil, nil, err
+		}
+		if rec.Seq != e.Seq {
+			if rec, found, err = c.table.firstAfter(c.view, c.user, c.runPK, e.Seq-1, rec); err != nil {
+				return nil, nil, err
+			}
+		}
+		if c.run = rec; !found || rec.Seq < e.Seq || rec.Run != e.Piece.Column {
+			c.run = row.Record{}
+			return nil, nil, errRun(c.table)
+		}
+	}
+	old, now := c.run.Before(e.Prev, e.Piece.Offset), c.run
+	if now.Seq != e.Seq {
+		now = now.Before(e.Seq, e.Piece.Offset+e.Piece.Length)
+	}
+	return &old, &now, nil
 }
 
 // version reads an overwritten record. The trimmed part of the history aside,

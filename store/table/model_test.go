@@ -1,16 +1,17 @@
 package table_test
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/badgerkv"
 	"github.com/kalamdb/kalamdb-go/store/memkv"
@@ -23,8 +24,16 @@ import (
 // users and pks are few and close to each other, so that they would mix.
 var (
 	users = []ident.UserID{"", "a", "a\x00", "ab", "b"}
-	pks   = []string{"\x00", "\x00\x00", "k", "k\x00", "k\x00\x01", "l", "\xff"}
+	pks   = keys("\x00", "\x00\x00", "k", "k\x00", "k\x00\x01", "l", "\xff")
 )
+
+// keys encodes primary keys: no encoding is the beginning of another.
+func keys(texts ...string) []string {
+	for i, t := range texts {
+		texts[i] = string(value.AppendKey(nil, value.NewString(value.Bytes, t)))
+	}
+	return texts
+}
 
 // image is what the model knows of a record.
 type image struct {
@@ -33,9 +42,15 @@ type image struct {
 	payload string
 }
 
+// schema is that of the rows: two texts, which an image's payload shows with a
+// bar between them.
+var schema = &row.Schema{Version: 2, Codec: serde.Row,
+	IDs: []ident.ColumnID{3, 4}, Kinds: []value.Kind{value.Text, value.Text}}
+
 type event struct {
 	seq           clock.Seq
 	op            row.Op
+	piece         row.Piece
 	last          bool
 	pk            string
 	before, after *image
@@ -131,20 +146,30 @@ func (f *fixture) write(v *store.View, b *store.Batch, u ident.UserID, pk string
 	present, found, err := f.table.Present(v, b, u, []byte(pk))
 	f.must(err)
 	w := table.Write{User: u, PK: []byte(pk), Op: row.Insert, Seq: f.seq, Last: last,
-		Schema: 2, Codec: serde.Row, Payload: fmt.Appendf(nil, "p%d", f.seq)}
+		Schema: 2, Codec: serde.Row}
+	texts := []string{fmt.Sprintf("p%d", f.seq), "q"}
 	e := event{seq: f.seq, op: row.Insert, last: last, pk: pk}
 	if found {
 		w.Present = &present
 	}
 	if found && !present.Deleted {
-		w.Op = []row.Op{row.Update, row.Delete}[f.r.IntN(2)]
+		w.Op = []row.Op{row.Update, row.Delete, row.Append, row.Append, row.Append}[f.r.IntN(5)]
 		old := f.model.rows[u][pk]
 		e.op, e.before = w.Op, &old
+		if w.Op != row.Update {
+			texts = strings.Split(old.payload, "|")
+		}
 	}
-	e.after = &image{f.seq, w.Op == row.Delete, string(w.Payload)}
-	if w.Op == row.Delete {
-		w.Payload = nil
-		e.after.payload = e.before.payload
+	if w.Op == row.Append {
+		c, piece := max(0, f.r.IntN(4)-2), "grüß\x00dich"[:f.r.IntN(3)]
+		w.Piece = row.Piece{Column: schema.IDs[c], Offset: len(texts[c]), Length: len(piece)}
+		texts[c] += piece
+		e.piece = w.Piece
+	}
+	e.after = &image{f.seq, w.Op == row.Delete, strings.Join(texts, "|")}
+	if w.Op != row.Delete {
+		w.Payload, err = schema.Encode([]value.Value{value.NewText(texts[0]), value.NewText(texts[1])})
+		f.must(err)
 	}
 	delta, err := f.table.Stage(b, w)
 	f.must(err)
@@ -215,6 +240,7 @@ func (f *fixture) compare() {
 		}
 		f.compareRows(v, u)
 		f.compareChanges(v, u)
+		f.compareEarlier(v, u)
 	}
 	n, err := f.table.Count(v)
 	f.must(err)
@@ -262,7 +288,14 @@ func (f *fixture) compareRows(v *store.View, u ident.UserID) {
 }
 
 func imageOf(r row.Record) image {
-	return image{r.Seq, r.Deleted, string(bytes.Clone(r.Payload))}
+	if r.Schema != schema.Version {
+		return image{r.Seq, r.Deleted, string(r.Payload)}
+	}
+	vals := make([]value.Value, 2)
+	if err := schema.Decode(r, vals); err != nil {
+		return image{r.Seq, r.Deleted, err.Error()}
+	}
+	return image{r.Seq, r.Deleted, vals[0].Str() + "|" + vals[1].Str()}
 }
 
 func show(i *row.Record) string {
@@ -285,8 +318,8 @@ func (f *fixture) compareChanges(v *store.View, u ident.UserID) {
 	var got, want []string
 	for _, e := range f.model.history[u] {
 		if e.seq > after {
-			want = append(want, fmt.Sprintf("%d %d %v %q %s %s",
-				e.seq, e.op, e.last, e.pk, showModel(e.before), showModel(e.after)))
+			want = append(want, fmt.Sprintf("%d %d %v %v %q %s %s",
+				e.seq, e.op, e.piece, e.last, e.pk, showModel(e.before), showModel(e.after)))
 		}
 	}
 	c := f.table.Changes(v, u, after)
@@ -294,12 +327,44 @@ func (f *fixture) compareChanges(v *store.View, u ident.UserID) {
 		e := c.Entry()
 		before, now, err := c.Images()
 		f.must(err)
-		got = append(got, fmt.Sprintf("%d %d %v %q %s %s",
-			e.Seq, e.Op, e.Last, e.PK, show(before), show(now)))
+		got = append(got, fmt.Sprintf("%d %d %v %v %q %s %s",
+			e.Seq, e.Op, e.Piece, e.Last, e.PK, show(before), show(now)))
 	}
 	f.must(c.Close())
 	if !slices.Equal(got, want) {
 		f.t.Fatalf("changes of %q after %d:\n got %v\nwant %v", u, after, got, want)
+	}
+}
+
+// compareEarlier reads a row as it was at a seq that the history reaches.
+func (f *fixture) compareEarlier(v *store.View, u ident.UserID) {
+	f.t.Helper()
+	pk := pks[f.r.IntN(len(pks))]
+	seq := max(f.model.trimmed, f.seq-clock.Seq(f.r.IntN(100)))
+	var want *image
+	if i, ok := f.model.rows[u][pk]; ok {
+		want = &i
+	}
+	for _, e := range slices.Backward(f.model.history[u]) {
+		if e.pk == pk && e.seq > seq {
+			want = e.before
+		}
+	}
+	if want != nil && want.deleted {
+		want = nil
+	}
+	present, found, err := f.table.Get(v, u, []byte(pk))
+	f.must(err)
+	var got *row.Record
+	if found {
+		rec, found, err := f.table.AsOf(v, u, []byte(pk), present, seq)
+		f.must(err)
+		if found && !rec.Deleted {
+			got = &rec
+		}
+	}
+	if show(got) != showModel(want) {
+		f.t.Fatalf("row %q of %q at %d: %s, want %s", pk, u, seq, show(got), showModel(want))
 	}
 }
 

@@ -18,17 +18,21 @@ type Write struct {
 	Last bool      // the last change of its commit
 
 	// Present is the record that Table.Present gave, nil when there is none:
-	// none or a tombstone for an Insert, a live row for Update and Delete.
+	// none or a tombstone for an Insert, a live row for all others.
 	Present *row.Record
 
-	// The new row. A Delete has none: its tombstone keeps the present row.
+	// The new row. A Delete has none: its tombstone keeps the present row. That
+	// of an Append is of the present one's schema version and codec.
 	Schema  ident.SchemaVersion
 	Codec   serde.ID
 	Payload []byte
+	Piece   row.Piece // of an Append
 }
 
 // Stage puts w into b: the new record in the place of the present one, the
-// present one among the versions, and the entry of the change index. It
+// present one among the versions, and the entry of the change index. An Append
+// that goes on with the present record's run leaves no version: the images of a
+// run are read from its last record. Stage
 // returns by how much the number of live rows changes, for AddCount. Nothing
 // but w decides what is staged, so every replica stages the same. A Write that
 // does not fit its Present is an INTERNAL fault and stages nothing. b keeps
@@ -38,14 +42,20 @@ func (t Table) Stage(b *store.Batch, w Write) (delta int, err error) {
 		return 0, err
 	}
 	next := row.Record{Seq: w.Seq, Schema: w.Schema, Codec: w.Codec, Payload: w.Payload}
-	change := row.Change{Op: w.Op, Last: w.Last, PK: w.PK}
-	if w.Op == row.Delete {
+	change := row.Change{Op: w.Op, Last: w.Last, PK: w.PK, Piece: w.Piece}
+	switch w.Op {
+	case row.Delete:
 		next = *w.Present
-		next.Seq, next.Deleted = w.Seq, true
+		next.Seq, next.Deleted, next.Run = w.Seq, true, 0
+	case row.Append:
+		next.Run = w.Piece.Column
 	}
 	if old := w.Present; old != nil {
 		change.Prev = old.Seq
-		b.Put(t.Part, row.VersionKey(w.User, w.PK, old.Seq), row.AppendRecord(sized(old.Payload), *old))
+		if w.Op != row.Append || old.Run != w.Piece.Column {
+			key := row.VersionKey(w.User, w.PK, old.Seq)
+			b.Put(t.Part, key, row.AppendRecord(sized(old.Payload), *old))
+		}
 	}
 	b.Put(t.Part, row.Key(w.User, w.PK), row.AppendRecord(sized(next.Payload), next))
 	b.Put(t.Part, row.ChangeKey(w.User, w.Seq), row.AppendChange(sized(w.PK), change))
@@ -67,12 +77,15 @@ func sized(content []byte) []byte {
 func (w Write) check() error {
 	live := w.Present != nil && !w.Present.Deleted
 	switch {
-	case w.Op < row.Insert || w.Op > row.Delete:
+	case w.Op != row.Append && (w.Op < row.Insert || w.Op > row.Delete):
 		return fault.New(fault.Internal, "a change has the unknown operation %d", w.Op)
 	case w.Op == row.Insert && live:
 		return fault.New(fault.Internal, "an insert was staged over a row that is there")
 	case w.Op != row.Insert && !live:
 		return fault.New(fault.Internal, "a change was staged of a row that is not there")
+	case w.Op == row.Append && (w.Piece.Column == 0 ||
+		w.Schema != w.Present.Schema || w.Codec != w.Present.Codec):
+		return fault.New(fault.Internal, "an append was staged that does not keep its row's format")
 	case w.Seq <= 0 || w.Present != nil && w.Seq <= w.Present.Seq:
 		return fault.New(fault.Internal, "a change was staged at %d, which is not after its row", w.Seq)
 	}
