@@ -24,6 +24,7 @@ type Change struct {
 	PK    []byte
 	Old   *row.Record
 	New   *row.Record
+	Piece row.Piece // of an Append
 }
 
 // Source is what a Hub needs of the engine below it. Its methods are safe for

@@ -20,7 +20,7 @@ import (
 // that the store can't be read, and the batch is to be dropped.
 func (m *Machine) Apply(b *store.Batch, v *store.View, cs []*command.Command) ([]Outcome, error) {
 	outs := make([]Outcome, len(cs))
-	present := make([][]*row.Record, len(cs))
+	admitted := make([]admission, len(cs))
 	for i, c := range cs {
 		s, err := m.shard(c.Shard)
 		if err != nil {
@@ -28,45 +28,56 @@ func (m *Machine) Apply(b *store.Batch, v *store.View, cs []*command.Command) ([
 			return outs, nil
 		}
 		var done bool
-		if outs[i], present[i], done, err = s.admit(b, v, c); err != nil || done {
+		if outs[i], admitted[i], done, err = s.admit(b, v, c); err != nil || done {
 			return outs, err
 		}
 	}
 	for i, c := range cs {
 		var err error
-		if outs[i], err = m.change(b, v, c, present[i]); err != nil {
+		if outs[i], err = m.change(b, v, c, admitted[i]); err != nil {
 			return nil, err
 		}
 	}
 	return outs, nil
 }
 
+// admission is what a command meets: the records under the keys of its writes, and
+// what those that append make of them.
+type admission struct {
+	present  []*row.Record
+	appended map[int]appended // by number of the write; nil for none
+}
+
 // admit tells whether a command may be applied, and reads the records under
 // its keys. done is true when it is refused or was applied before.
 func (s *shard) admit(b *store.Batch, v *store.View, c *command.Command) (
-	out Outcome, present []*row.Record, done bool, err error,
+	out Outcome, a admission, done bool, err error,
 ) {
 	if c.Request != nil {
 		if out, done, err = s.repeat(b, v, c); done || err != nil {
-			return out, nil, done, err
+			return out, a, done, err
 		}
 	}
-	present = make([]*row.Record, len(c.Writes))
+	a.present = make([]*row.Record, len(c.Writes))
 	for i := range c.Writes {
-		present[i], out, err = s.check(b, v, &c.Writes[i], s.next(c))
+		w := &c.Writes[i]
+		a.present[i], out, err = s.check(b, v, w, s.next(c))
+		if err == nil && out.Err == nil && w.Op == row.Append {
+			out, err = a.extend(i, w)
+		}
 		if err != nil || out.Err != nil {
-			return out, nil, true, err
+			return out, a, true, err
 		}
 	}
-	if out, err = s.unique(b, v, c, present); err != nil || out.Err != nil {
-		return out, nil, true, err
+	if out, err = s.unique(b, v, c, a.present); err != nil || out.Err != nil {
+		return out, a, true, err
 	}
-	return Outcome{}, present, false, nil
+	return Outcome{}, a, false, nil
 }
 
 // change stages an admitted command.
-func (m *Machine) change(b *store.Batch, v *store.View, c *command.Command,
-	present []*row.Record,
+func (m *Machine) change(
+	b *store.Batch, v *store.View, c *command.Command, a admission,
 ) (Outcome, error) {
 	s := m.shards[c.Shard]
 	out := Outcome{Seq: s.next(c)}
@@ -76,7 +87,7 @@ func (m *Machine) change(b *store.Batch, v *store.View, c *command.Command,
 		}
 	}
 	s.setIndexes(b, c.Indexes)
-	if err := s.moveEntries(b, v, c.Writes, present); err != nil {
+	if err := s.moveEntries(b, v, c.Writes, a.present); err != nil {
 		return Outcome{}, err
 	}
 	lasts := lastOfRows(c.Writes)
@@ -86,7 +97,8 @@ func (m *Machine) change(b *store.Batch, v *store.View, c *command.Command,
 		if !changes(c.Writes[i].Op) {
 			continue
 		}
-		change, err := s.stage(b, &c.Writes[i], present[i], next, lasts[i])
+		t := s.tables[c.Writes[i].Table]
+		change, err := s.stage(b, t, a.write(i, &c.Writes[i], next, lasts[i]))
 		if err != nil {
 			return Outcome{}, err
 		}
@@ -160,7 +172,9 @@ func (s *shard) check(b *store.Batch, v *store.View, w *command.Write, now clock
 		}
 	}
 	switch {
-	case live == w.Expect:
+	case w.Op == row.Append && live == 0:
+		return nil, reread, nil
+	case live == w.Expect, w.Op == row.Append:
 		return present, Outcome{}, nil
 	case w.Op == command.Fill:
 		return nil, Outcome{}, nil // it was changed, with its entries
@@ -172,30 +186,38 @@ func (s *shard) check(b *store.Batch, v *store.View, w *command.Write, now clock
 		"another write changed the same row; run it again")}, nil
 }
 
+// write returns a command's write as it is staged.
+func (a *admission) write(i int, w *command.Write, seq clock.Seq, last bool) table.Write {
+	tw := table.Write{
+		User: w.User, PK: w.PK, Op: w.Op, Seq: seq, Last: last, Present: a.present[i],
+		Schema: w.Schema, Codec: w.Codec, Payload: w.Payload,
+	}
+	if done, ok := a.appended[i]; ok {
+		tw.Schema, tw.Codec = tw.Present.Schema, tw.Present.Codec
+		tw.Payload, tw.Piece = done.payload, done.piece
+	}
+	return tw
+}
+
 // stage writes one row with its history and returns it as a change.
-func (s *shard) stage(b *store.Batch, w *command.Write, present *row.Record, seq clock.Seq,
-	last bool,
-) (live.Change, error) {
-	t := s.tables[w.Table]
-	if w.Op == row.Insert && present != nil && !present.Deleted { // it has expired
-		present.Deleted = true
+func (s *shard) stage(b *store.Batch, t *tableState, w table.Write) (live.Change, error) {
+	if w.Op == row.Insert && w.Present != nil && !w.Present.Deleted { // it has expired
+		w.Present.Deleted = true
 		t.delta--
 	}
-	delta, err := t.table.Stage(b, table.Write{
-		User: w.User, PK: w.PK, Op: w.Op, Seq: seq, Last: last, Present: present,
-		Schema: w.Schema, Codec: w.Codec, Payload: w.Payload,
-	})
+	delta, err := t.table.Stage(b, w)
 	if err != nil {
 		return live.Change{}, err
 	}
 	t.delta += delta
 	s.touched[t] = struct{}{}
-	c := live.Change{Table: w.Table, User: w.User, Op: w.Op, Seq: seq, Last: last, PK: w.PK}
-	if present != nil && !present.Deleted {
-		c.Old = present
+	c := live.Change{Table: t.fence.Table, User: w.User, Op: w.Op, Seq: w.Seq, Last: w.Last,
+		PK: w.PK, Piece: w.Piece}
+	if w.Present != nil && !w.Present.Deleted {
+		c.Old = w.Present
 	}
 	if w.Op != row.Delete {
-		c.New = &row.Record{Seq: seq, Schema: w.Schema, Codec: w.Codec, Payload: w.Payload}
+		c.New = &row.Record{Seq: w.Seq, Schema: w.Schema, Codec: w.Codec, Payload: w.Payload}
 	}
 	return c, nil
 }

@@ -25,6 +25,7 @@ import (
 type Outcome struct {
 	Err     error
 	Stale   bool          // refused because it was planned on an older schema: plan again
+	Reread  bool          // refused because an append needs its row to be read: plan an update
 	Seq     clock.Seq     // of the last row written, or of the first run for a repeat
 	Repeat  bool          // an earlier command of the same request was applied; this one was not
 	Result  []byte        // what the first run recorded, for a repeat

@@ -14,6 +14,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/store/row"
 )
@@ -61,6 +62,13 @@ func random(r *rand.Rand) *command.Command {
 			Expect: seq(), PK: some(20), Payload: some(300),
 			Remove: entries(), Add: entries(),
 		})
+		w := &c.Writes[len(c.Writes)-1]
+		if r.IntN(3) == 0 {
+			w.Op = row.Append
+		}
+		if w.Op == row.Append {
+			w.Append = appendTo(r)
+		}
 	}
 	if r.IntN(3) == 0 {
 		c.Trim = &command.Trim{
@@ -68,6 +76,19 @@ func random(r *rand.Rand) *command.Command {
 		}
 	}
 	return c
+}
+
+func appendTo(r *rand.Rand) *command.Append {
+	a := &command.Append{Column: ident.ColumnID(r.Uint32()), Most: r.IntN(1 << 30)}
+	for range r.IntN(3) {
+		l := command.Layout{Schema: ident.SchemaVersion(r.Uint32())}
+		for range 1 + r.IntN(5) {
+			l.Kinds = append(l.Kinds, value.Kind(r.IntN(256)))
+		}
+		l.At = r.IntN(len(l.Kinds))
+		a.Layouts = append(a.Layouts, l)
+	}
+	return a
 }
 
 func TestCommand_RoundTrip(t *testing.T) {
@@ -116,6 +137,15 @@ func TestParse_WithoutEntries(t *testing.T) {
 		PK: []byte("k"), Payload: []byte("p"),
 	}}}
 	if got, err := command.Parse(b); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v %v", got, err)
+	}
+}
+
+// TestParse_AppendOfAnOlderFormat refuses what that format can't say.
+func TestParse_AppendOfAnOlderFormat(t *testing.T) {
+	b := []byte{2, 3, 9, 0, 0, 1, 7, 2, 1, 5, 1, 'u', 5, 1, 'k', 1, 'p', 0}
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	if got, err := command.Parse(b); !fault.Is(err, fault.Corruption) {
 		t.Errorf("got %+v %v", got, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
@@ -71,7 +72,26 @@ func (w *Write) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(w.Expect))
 	dst = appendString(dst, string(w.PK))
 	dst = appendString(dst, string(w.Payload))
-	return appendEntries(appendEntries(dst, w.Remove), w.Add)
+	dst = appendEntries(appendEntries(dst, w.Remove), w.Add)
+	if w.Op == row.Append {
+		dst = w.Append.append(dst)
+	}
+	return dst
+}
+
+func (a *Append) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(a.Column))
+	dst = binary.AppendUvarint(dst, uint64(a.Most))
+	dst = binary.AppendUvarint(dst, uint64(len(a.Layouts)))
+	for _, l := range a.Layouts {
+		dst = binary.AppendUvarint(dst, uint64(l.Schema))
+		dst = binary.AppendUvarint(dst, uint64(l.At))
+		dst = binary.AppendUvarint(dst, uint64(len(l.Kinds)))
+		for _, k := range l.Kinds {
+			dst = append(dst, byte(k))
+		}
+	}
+	return dst
 }
 
 func appendEntries(dst []byte, list []row.Entry) []byte {
@@ -219,7 +239,29 @@ func (r *reader) write() Write {
 	if r.format > formatUnindexed {
 		w.Remove, w.Add = r.entries(), r.entries()
 	}
+	switch {
+	case w.Op != row.Append:
+	case r.format > formatUnindexed:
+		w.Append = r.append()
+	default:
+		r.fail()
+	}
 	return w
+}
+
+func (r *reader) append() *Append {
+	a := &Append{Column: ident.ColumnID(r.uint(1<<32 - 1)), Most: int(r.uint(1<<31 - 1))}
+	for range r.count() {
+		l := Layout{Schema: ident.SchemaVersion(r.uint(1<<32 - 1)), At: int(r.uint(1<<31 - 1))}
+		for _, k := range r.bytes() {
+			l.Kinds = append(l.Kinds, value.Kind(k))
+		}
+		if l.At >= len(l.Kinds) {
+			r.fail()
+		}
+		a.Layouts = append(a.Layouts, l)
+	}
+	return a
 }
 
 func (r *reader) entries() (list []row.Entry) {
