@@ -58,7 +58,7 @@ func putText(t testing.TB, op row.Op, user, pk string, version int, text value.V
 func appendText(user, pk, text string) command.Write {
 	return command.Write{Table: tableID, Schema: 3, Op: row.Append, User: ident.UserID(user),
 		PK: []byte(pk), Payload: []byte(text),
-		Append: &command.Append{Column: 7, Most: 40, Layouts: []command.Layout{
+		Tail: &row.Tail{Column: 7, Most: 40, Layouts: []row.Layout{
 			{Schema: 1, At: 0, Kinds: versions[0].Kinds}, {Schema: 2, At: 1, Kinds: versions[1].Kinds},
 		}}}
 }
@@ -126,7 +126,7 @@ func TestApply_Append(t *testing.T) {
 		t.Errorf("a text that gets too long: %v", out.Err)
 	}
 	w := appendText("u", "0", "x")
-	w.Append = nil
+	w.Tail = nil
 	if out := x.write(w); !fault.Is(out.Err, fault.Internal) {
 		t.Errorf("an append to nothing: %v", out.Err)
 	}
@@ -239,7 +239,7 @@ func TestApply_AppendKeepsHistorySmall(t *testing.T) {
 	text := bytes.Repeat([]byte("x"), 100)
 	for range pieces {
 		w := appendText("u", "k", string(text))
-		w.Append.Most = 1 << 20
+		w.Tail.Most = 1 << 20
 		x.must(x.write(w).Err)
 	}
 	size := 0

@@ -13,7 +13,6 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
-	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
@@ -88,26 +87,10 @@ type Write struct {
 	// Remove are entries of indexes that the live row has and the new one has
 	// not, Add those that it gets.
 	Remove, Add []row.Entry
-	Append      *Append // of an Append, whose Payload is the text; else nil
-}
-
-// Append is what apply needs to put text behind that of a column. The row must
-// be there, whatever its seq; Expect says nothing. It keeps its schema version
-// and codec.
-type Append struct {
-	Column ident.ColumnID
-	Most   int // bytes that the column's text may have
-	// Layouts are the schema versions in which the column is a text. A row of
-	// another one has to be read and updated.
-	Layouts []Layout
-}
-
-// Layout is the physical schema of a version: the kinds of its columns, and the
-// place of the column among them.
-type Layout struct {
-	Schema ident.SchemaVersion
-	At     int
-	Kinds  []value.Kind
+	// Tail says where an Append puts its text, which is the Payload. The row must
+	// be there, whatever its seq; Expect says nothing. It keeps its schema version
+	// and codec. nil for all other operations.
+	Tail *row.Tail
 }
 
 // Trim removes a bounded part of a table's history.
@@ -124,8 +107,8 @@ func (c *Command) Size() int {
 	for i := range c.Writes {
 		w := &c.Writes[i]
 		n += 64 + len(w.User) + len(w.PK) + len(w.Payload)
-		if w.Append != nil {
-			for _, l := range w.Append.Layouts {
+		if w.Tail != nil {
+			for _, l := range w.Tail.Layouts {
 				n += 8 + len(l.Kinds)
 			}
 		}

@@ -67,7 +67,7 @@ func random(r *rand.Rand) *command.Command {
 			w.Op = row.Append
 		}
 		if w.Op == row.Append {
-			w.Append = appendTo(r)
+			w.Tail = appendTo(r)
 		}
 	}
 	if r.IntN(3) == 0 {
@@ -78,10 +78,10 @@ func random(r *rand.Rand) *command.Command {
 	return c
 }
 
-func appendTo(r *rand.Rand) *command.Append {
-	a := &command.Append{Column: ident.ColumnID(r.Uint32()), Most: r.IntN(1 << 30)}
+func appendTo(r *rand.Rand) *row.Tail {
+	a := &row.Tail{Column: ident.ColumnID(r.Uint32()), Most: r.IntN(1 << 30)}
 	for range r.IntN(3) {
-		l := command.Layout{Schema: ident.SchemaVersion(r.Uint32())}
+		l := row.Layout{Schema: ident.SchemaVersion(r.Uint32())}
 		for range 1 + r.IntN(5) {
 			l.Kinds = append(l.Kinds, value.Kind(r.IntN(256)))
 		}

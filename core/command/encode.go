@@ -74,16 +74,16 @@ func (w *Write) append(dst []byte) []byte {
 	dst = appendString(dst, string(w.Payload))
 	dst = appendEntries(appendEntries(dst, w.Remove), w.Add)
 	if w.Op == row.Append {
-		dst = w.Append.append(dst)
+		dst = appendTail(dst, w.Tail)
 	}
 	return dst
 }
 
-func (a *Append) append(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(a.Column))
-	dst = binary.AppendUvarint(dst, uint64(a.Most))
-	dst = binary.AppendUvarint(dst, uint64(len(a.Layouts)))
-	for _, l := range a.Layouts {
+func appendTail(dst []byte, t *row.Tail) []byte {
+	dst = binary.AppendUvarint(dst, uint64(t.Column))
+	dst = binary.AppendUvarint(dst, uint64(t.Most))
+	dst = binary.AppendUvarint(dst, uint64(len(t.Layouts)))
+	for _, l := range t.Layouts {
 		dst = binary.AppendUvarint(dst, uint64(l.Schema))
 		dst = binary.AppendUvarint(dst, uint64(l.At))
 		dst = binary.AppendUvarint(dst, uint64(len(l.Kinds)))
@@ -242,26 +242,26 @@ func (r *reader) write() Write {
 	switch {
 	case w.Op != row.Append:
 	case r.format > formatUnindexed:
-		w.Append = r.append()
+		w.Tail = r.tail()
 	default:
 		r.fail()
 	}
 	return w
 }
 
-func (r *reader) append() *Append {
-	a := &Append{Column: ident.ColumnID(r.uint(1<<32 - 1)), Most: int(r.uint(1<<31 - 1))}
+func (r *reader) tail() *row.Tail {
+	t := &row.Tail{Column: ident.ColumnID(r.uint(1<<32 - 1)), Most: int(r.uint(1<<31 - 1))}
 	for range r.count() {
-		l := Layout{Schema: ident.SchemaVersion(r.uint(1<<32 - 1)), At: int(r.uint(1<<31 - 1))}
+		l := row.Layout{Schema: ident.SchemaVersion(r.uint(1<<32 - 1)), At: int(r.uint(1<<31 - 1))}
 		for _, k := range r.bytes() {
 			l.Kinds = append(l.Kinds, value.Kind(k))
 		}
 		if l.At >= len(l.Kinds) {
 			r.fail()
 		}
-		a.Layouts = append(a.Layouts, l)
+		t.Layouts = append(t.Layouts, l)
 	}
-	return a
+	return t
 }
 
 func (r *reader) entries() (list []row.Entry) {

@@ -93,6 +93,9 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 	case out.Stale:
 		r.x.conflicts.Add(1)
 		return nil, true, r.x.Catalog.Refresh()
+	case out.Reread:
+		r.assumed = true
+		return nil, true, nil
 	case fault.Is(out.Err, fault.TransactionConflict),
 		planned.Resolves && fault.Is(out.Err, fault.DuplicateKey):
 		r.x.conflicts.Add(1)

@@ -65,9 +65,10 @@ type Result struct {
 	Rows     Rows
 	Writes   *writeset.Set // nil for statements that only read
 	Returned *Returned     // nil without RETURNING; Rows gives its rows
-	// Assumed says that the keys of inserted rows were taken to be free and not
-	// looked up: when one is not, the statement is to be planned again by the
-	// engine, which tells it.
+	// Assumed says that the keys of inserted rows were taken to be free, or a row
+	// that is appended to was taken to be there, and were not looked up: when that
+	// is not so, the statement is to be planned again by the engine, which tells
+	// it.
 	Assumed bool
 	// Affected counts the rows that a write matched, inserted or replaced. ON
 	// DUPLICATE KEY UPDATE counts as in MySQL: 1 for a row inserted, 2 for one

@@ -40,7 +40,9 @@ type plan struct {
 	// The values: of rows to insert, or of a row to change.
 	sets    []assignment
 	cells   []operand
-	fillers []filler // for each column, what it gets without a value
+	fillers []filler  // for each column, what it gets without a value
+	tail    *row.Tail // where text is appended, by an UPDATE that does no more
+	pieces  []operand // the text
 }
 
 // keyPart is a key column that equals an operand.
@@ -98,8 +100,9 @@ func (p *plan) resolve(st *statement, env *engine.Env) bool {
 		return false
 	}
 	switch {
-	case def.Kind == ddl.UserTable:
-	case def.Kind != ddl.SharedTable, p.owner != ownerImplied:
+	case def.Kind == ddl.StreamTable && len(st.pieces) == 0:
+		return false // the engine knows what has expired
+	case !def.PerUser() && p.owner != ownerImplied, def.Kind == ddl.SystemTable:
 		return false
 	}
 	if len(def.Checks) > 0 && (st.verb == insertRows || st.verb == updateRow) {
@@ -278,6 +281,9 @@ func (p *plan) compileInsert(st *statement) bool {
 }
 
 func (p *plan) compileUpdate(st *statement) bool {
+	if len(st.pieces) > 0 {
+		return p.compileAppend(st)
+	}
 	for i, s := range st.sets {
 		c := p.def.Column(s.column)
 		if c < 0 || p.def.IsKey(c) {

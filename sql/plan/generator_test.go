@@ -47,6 +47,8 @@ func (g *generator) makeTable() {
 		c := column(names[order[i]], pick(g, otherTypes...))
 		if i < keys {
 			c.Type = pick(g, keyTypes...)
+		} else if g.one(4) {
+			c.Type = kind(value.Text)
 		}
 		c.NotNull = g.one(3)
 		g.makeDefault(&c)
@@ -231,9 +233,17 @@ func (g *generator) cell(c int) string {
 
 func (g *generator) update() string {
 	var sets []string
+	text := slices.IndexFunc(g.def.Columns, func(c ddl.Column) bool { return c.Type == kind(value.Text) })
+	if text >= 0 && g.one(2) {
+		return "UPDATE " + g.table() + " SET " + g.concat(text) + g.where(true)
+	}
 	for range 1 + g.IntN(2) {
 		c := g.IntN(len(g.def.Columns))
 		if g.def.IsKey(c) && !g.one(4) {
+			continue
+		}
+		if g.one(20) {
+			sets = append(sets, g.concat(c))
 			continue
 		}
 		sets = append(sets, g.name(c)+" = "+g.cell(c))
@@ -242,6 +252,28 @@ func (g *generator) update() string {
 		sets = []string{g.name(0) + " = " + g.name(0)}
 	}
 	return "UPDATE " + g.table() + " SET " + strings.Join(sets, ", ") + g.where(true)
+}
+
+// concat sets a column to itself, or another, with something behind it. Texts
+// that the engine takes for numbers beyond all bounds are left out: it refuses
+// them in an expression, and an append does not look at what it appends.
+func (g *generator) concat(c int) string {
+	from := c
+	if g.one(8) {
+		from = g.IntN(len(g.def.Columns))
+	}
+	list := []string{g.name(from)}
+	for range 1 + g.IntN(2) {
+		before := len(g.params)
+		cell := g.cell(c)
+		for strings.Contains(fmt.Sprint(cell, g.params[before:]), "2e99999") {
+			g.params = g.params[:before]
+			cell = g.cell(c)
+		}
+		list = append(list, cell)
+	}
+	sep := pick(g, ", ", ",", " , ")
+	return g.name(c) + pick(g, " = CONCAT(", " = concat(", "=CONCAT (") + strings.Join(list, sep) + ")"
 }
 
 func (g *generator) query() string {

@@ -138,10 +138,30 @@ func (p *parser) update() {
 		if !p.sign("=") {
 			p.failed = true
 		}
+		if p.concat(column) {
+			p.st.sets = append(p.st.sets, term{column: column})
+			return
+		}
 		p.st.sets = append(p.st.sets, term{column: column, value: p.value()})
 	})
 	p.need("WHERE")
 	p.conditions()
+}
+
+// concat reads CONCAT(column, operand, ...). A second one is left to the engine.
+func (p *parser) concat(column string) bool {
+	if !p.is("CONCAT") || len(p.st.pieces) > 0 {
+		return false
+	}
+	p.i++
+	p.needKind(dialect.LeftParen)
+	p.failed = p.name() != column || p.failed
+	for !p.failed && p.kind(dialect.Comma) {
+		p.st.pieces = append(p.st.pieces, p.operand())
+	}
+	p.needKind(dialect.RightParen)
+	p.failed = p.failed || len(p.st.pieces) == 0
+	return true
 }
 
 // conditions reads comparisons of columns with operands, joined by AND.

@@ -50,6 +50,9 @@ func TestRun_AnswersLikeTheEngine(t *testing.T) {
 					if strings.Contains(sql, "GROUP BY") {
 						handled["GROUP"]++
 					}
+					if len(a.writes) > 0 && strings.Contains(strings.ToUpper(sql), "CONCAT") {
+						handled["APPEND"]++
+					}
 				}
 				a.handled = false
 				if got, want := fmt.Sprintf("%+v", a), fmt.Sprintf("%+v", b); got != want {
@@ -66,7 +69,7 @@ func TestRun_AnswersLikeTheEngine(t *testing.T) {
 	}
 	t.Logf("of %d statements the direct path ran %v", total, handled)
 	for verb, few := range map[string]int{
-		"INSERT": 250, "UPDATE": 250, "DELETE": 250, "SELECT": 250, "GROUP": 600,
+		"INSERT": 250, "UPDATE": 250, "DELETE": 250, "SELECT": 250, "GROUP": 600, "APPEND": 2000,
 	} {
 		if handled[verb] < total/few {
 			t.Errorf("the direct path ran %d times %s of %d statements only", handled[verb], verb, total)

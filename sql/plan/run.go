@@ -67,7 +67,7 @@ func (x *execution) rowsRead() int64 { return x.read }
 // open finds out whose rows are meant, checks the caller's rights to them, and
 // opens the partition that holds them.
 func (x *execution) open() bool {
-	if x.def.Kind == ddl.UserTable {
+	if x.def.PerUser() {
 		var err error
 		switch x.owner {
 		case ownerNamed:

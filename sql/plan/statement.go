@@ -142,6 +142,7 @@ type statement struct {
 	cells   []operand
 	width   int // cells of a row
 	sets    []term
+	pieces  []operand // of an UPDATE of one column: what is put behind its text
 	where   []term
 	group   []string
 	order   []string

@@ -127,8 +127,11 @@ func (w *world) run(c caller, sql string, params ...value.Value) (a answer, writ
 	if w.plans != nil {
 		res, a.handled, err = w.plans.Run(ctx, st, env)
 	}
-	if a.handled && err == nil && res.Assumed && w.taken(res.Writes.Writes()) {
-		a.handled = false // as it is found out when the writes are applied
+	var assumed []writeset.Write
+	if a.handled && err == nil && res.Assumed {
+		if assumed, a.handled = w.settle(res.Writes.Writes()); !a.handled {
+			assumed = nil // as it is found out when the writes are applied
+		}
 	}
 	if !a.handled {
 		env.View.Release()
@@ -149,7 +152,10 @@ func (w *world) run(c caller, sql string, params ...value.Value) (a answer, writ
 	if res.Writes == nil {
 		return a, nil
 	}
-	for _, x := range res.Writes.Writes() {
+	if assumed == nil {
+		assumed = res.Writes.Writes()
+	}
+	for _, x := range assumed {
 		a.writes = append(a.writes, fmt.Sprintf("%s %s op %d key %x expect %d payload %x",
 			x.Table.Name, x.User, x.Op, x.PK, x.Expect, x.Payload))
 		writes = append(writes, writesOf{x.Table, x.User, x.Op, x.PK, x.Payload})
@@ -157,8 +163,9 @@ func (w *world) run(c caller, sql string, params ...value.Value) (a answer, writ
 	return a, writes
 }
 
-// taken reports whether a key that is to be inserted is there.
-func (w *world) taken(writes []writeset.Write) bool {
+// settle returns writes as they are once they meet the stored rows: an append
+// is an update then. ok is false when one of them can't be applied.
+func (w *world) settle(writes []writeset.Write) (settled []writeset.Write, ok bool) {
 	w.t.Helper()
 	v := w.db.View()
 	defer v.Release()
@@ -168,11 +175,41 @@ func (w *world) taken(writes []writeset.Write) bool {
 		if err != nil {
 			w.t.Fatalf("read before a write: %v", err)
 		}
-		if found && !rec.Deleted {
-			return true
+		found = found && !rec.Deleted
+		if found != (x.Op == row.Append) {
+			return nil, false
 		}
+		if found {
+			if x, ok = w.extended(x, rec); !ok {
+				return nil, false
+			}
+		}
+		settled = append(settled, x)
 	}
-	return false
+	return settled, true
+}
+
+// extended returns an append as the update that it is for a record.
+func (w *world) extended(x writeset.Write, rec row.Record) (_ writeset.Write, ok bool) {
+	w.t.Helper()
+	payload, _, ok, err := x.Tail.Append(rec, x.Payload)
+	if err != nil || !ok {
+		return x, false
+	}
+	reader, err := w.snap.Reader(x.Table, rec.Schema)
+	if err != nil {
+		w.t.Fatalf("read before an append: %v", err)
+	}
+	vals := make([]value.Value, len(x.Table.Columns))
+	rec.Payload = payload
+	if err := reader.Read(rec, vals); err != nil {
+		w.t.Fatalf("read an appended row: %v", err)
+	}
+	if x.Payload, err = x.Table.Schema().Encode(vals); err != nil {
+		w.t.Fatal(err)
+	}
+	x.Op, x.Expect, x.Tail = row.Update, rec.Seq, nil
+	return x, true
 }
 
 type writesOf struct {

@@ -81,6 +81,9 @@ func (x *execution) fallback(c int) (value.Value, bool) {
 }
 
 func (x *execution) update() (handled bool, err error) {
+	if x.tail != nil {
+		return x.append()
+	}
 	return x.change(func(set *writeset.Set, pk []byte, rec row.Record) (bool, error) {
 		vals := make([]value.Value, len(x.def.Columns))
 		if err := x.decode(rec, vals); err != nil {

@@ -20,13 +20,16 @@ import (
 type Write struct {
 	Table   *ddl.Table
 	User    ident.UserID // whose row; "" unless Table is per user
-	Op      row.Op       // Insert, Update or Delete, relative to the stored row
+	Op      row.Op       // Insert, Update or Delete, relative to the stored row; or Append
 	PK      []byte       // encoded primary key
 	Payload []byte       // the new row by the table's codec; the old one for Delete
 	Expect  clock.Seq
 	// Entries are what the indexes of Table hold of the new row; none for
 	// Delete.
 	Entries []row.Entry
+	// Tail is where an Append puts the text in Payload. Its row was not read, and
+	// Expect says nothing.
+	Tail *row.Tail
 }
 
 type key struct {
