@@ -157,7 +157,9 @@ func judge(q *predicate.Query, im *images) (*Event, error) {
 			return nil, nil
 		}
 		e.Type = Update
-		e.setOld(q, im.before, old, now)
+		if !e.setAppend(q, im, old, now) {
+			e.setOld(q, im.before, old, now)
+		}
 	}
 	e.measure()
 	return e, nil
@@ -224,6 +226,9 @@ func (e *Event) measure() {
 		for _, r := range rows {
 			e.size += rowSize(r)
 		}
+	}
+	if e.Append != nil {
+		e.size += len(e.Append.Text)
 	}
 }
 

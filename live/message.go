@@ -145,6 +145,10 @@ type Event struct {
 	// and the whole projected row. Empty for an Insert.
 	OldColumns []predicate.Column
 	Old        [][]value.Value
+	// Append, when it is not nil, is all that an Update changed of what is shown,
+	// _seq aside. Columns and Rows are the primary key and _seq then, and Old is
+	// empty.
+	Append *Append
 	// Seq is that of the row's version; of the last event of a conflated round,
 	// the seq that the round reached.
 	Seq clock.Seq
@@ -157,6 +161,13 @@ type Event struct {
 	once  sync.Once
 	body  []byte
 	users atomic.Int32 // that hold the body
+}
+
+// Append is text that was put behind that of a column.
+type Append struct {
+	Column string // as it is shown
+	Offset int    // the bytes of the text before
+	Text   string
 }
 
 // Encoded returns what enc made of e. enc is called once, for the first

@@ -59,6 +59,9 @@ func randomCommits(rnd *rand.Rand) []commit {
 			seen[id] = true
 			o := put(id, topics[rnd.IntN(3)], strconv.Itoa(rnd.IntN(3)))
 			o.del = rnd.IntN(4) == 0
+			if rnd.IntN(2) == 0 {
+				o = app(id, []string{"", "x", "ü", "\n日本"}[rnd.IntN(4)])
+			}
 			commits[i].ops = append(commits[i].ops, o)
 		}
 	}

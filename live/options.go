@@ -24,7 +24,6 @@ type Change struct {
 	PK    []byte
 	Old   *row.Record
 	New   *row.Record
-	Piece row.Piece // of an Append
 }
 
 // Source is what a Hub needs of the engine below it. Its methods are safe for

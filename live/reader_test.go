@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"strings"
 	"sync/atomic"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
@@ -22,6 +23,7 @@ type told struct {
 	commit bool
 	row    string
 	old    string
+	app    string // where and what was appended
 }
 
 // reader is a client: it keeps a copy of the result and refuses messages that
@@ -165,8 +167,14 @@ func (r *reader) takeEvent(e *live.Event) error {
 			key = keyOf(rows[0])
 		}
 	}
-	if _, had := r.copy[key]; had == (e.Type == live.Insert) {
+	before, had := r.copy[key]
+	if had == (e.Type == live.Insert) {
 		return fmt.Errorf("%s of %s at %d, had it: %v", e.Type, key, e.Seq, had)
+	}
+	if e.Append != nil {
+		if err := t.extend(before, e); err != nil {
+			return err
+		}
 	}
 	r.copy[key] = t.row
 	if e.Type == live.Delete {
@@ -179,11 +187,32 @@ func (r *reader) takeEvent(e *live.Event) error {
 	return nil
 }
 
+// extend makes t what an event of an append means for a row that is shown as
+// before.
+func (t *told) extend(before string, e *live.Event) error {
+	at := strings.Index(before, "body=") + len("body=")
+	end := at + strings.Index(before[at:], ";")
+	body, behind := before[at:end], before[end:]
+	if at < len("body=") || len(body) != e.Append.Offset || e.Append.Column != "body" ||
+		len(e.Rows[0]) != 2 || e.Columns[1].Name != "_seq" || len(e.Old) != 0 || e.Type != live.Update {
+		return fmt.Errorf("append %+v of %s to %s", e.Append, t.row, before)
+	}
+	t.old = fmt.Sprintf("id=%d;body=%s%s", e.Rows[0][0].Int(), body, behind)
+	if len(behind) > 1 {
+		behind = fmt.Sprintf(";_seq=%d;", e.Rows[0][1].Int())
+	}
+	t.row = before[:end] + e.Append.Text + behind
+	return nil
+}
+
 // tell writes an event down.
 func tell(e *live.Event) told {
 	t := told{kind: e.Type, reason: e.Reason, seq: e.Seq, commit: e.Commit}
 	if len(e.Rows) > 0 {
 		t.row = show(e.Columns, e.Rows[0])
+	}
+	if e.Append != nil {
+		t.app = fmt.Sprint(e.Append.Offset, e.Append.Text)
 	}
 	if len(e.Old) > 0 {
 		t.old = show(e.OldColumns, e.Old[0])
@@ -280,6 +309,9 @@ func (f follow) oracle(log []change, user ident.UserID, base clock.Seq) []told {
 		case was && is && (f.seq || c.old.topic != c.new.topic ||
 			!f.blind && c.old.body != c.new.body):
 			t.kind, t.row, t.old = live.Update, f.show(c.new, nil), f.show(c.old, c.new)
+			if n := len(c.old.body); c.app && !f.blind && len(c.new.body) > n {
+				t.app = fmt.Sprint(n, c.new.body[n:])
+			}
 		}
 		if t.kind != "" {
 			out = append(out, t)

@@ -86,12 +86,24 @@ func TestSubscription_resumesFromEveryCursor(t *testing.T) {
 		for from := first; from <= w.applied; from++ {
 			start, got, re := w.collect(f, from)
 			begin, want := fromCommit(w.log, all, from)
-			if !reflect.DeepEqual(got, want) || re != nil || start != begin {
+			if !reflect.DeepEqual(bare(got), bare(want)) || re != nil || start != begin {
 				t.Fatalf("%s from %d (resyncs %v), start %d, want %d:\n%v, want\n%v",
 					f.text(), from, re, start, begin, got, want)
 			}
 		}
 	}
+}
+
+// bare leaves out of appends what they say of the whole row, which only a
+// reader that has it knows.
+func bare(list []told) (out []told) {
+	for _, e := range list {
+		if e.app != "" {
+			e.row, e.old = "", ""
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 func TestSubscription_cursorInsideACommit(t *testing.T) {

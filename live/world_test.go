@@ -28,10 +28,11 @@ type note struct {
 	seq   clock.Seq // of this version
 }
 
-// op is one write of a commit: a put, or a delete of note.id.
+// op is one write of a commit: a put, a delete of note.id, or an append of the
+// body to that of note.id, if it is there.
 type op struct {
 	note
-	del bool
+	del, app bool
 }
 
 func put(id int64, topic, body string) op {
@@ -39,6 +40,8 @@ func put(id int64, topic, body string) op {
 }
 
 func del(id int64) op { return op{note: note{id: id}, del: true} }
+
+func app(id int64, body string) op { return op{note: note{id: id, body: body}, app: true} }
 
 // commit is what one user writes at once.
 type commit struct {
@@ -52,6 +55,7 @@ type change struct {
 	seq      clock.Seq
 	last     bool
 	old, new *note
+	app      bool // new is old with something appended
 }
 
 // world is an engine in small: it commits to a real store as the commit path
@@ -216,7 +220,7 @@ func (w *world) stage(v *store.View, b *store.Batch, seq *clock.Seq, c commit) [
 	rows := w.rows[c.user]
 	var ops []op
 	for _, o := range c.ops {
-		if _, ok := rows[o.id]; ok || !o.del {
+		if _, ok := rows[o.id]; ok || !o.del && !o.app {
 			ops = append(ops, o)
 		}
 	}
@@ -233,6 +237,10 @@ func (w *world) stage(v *store.View, b *store.Batch, seq *clock.Seq, c commit) [
 			delete(rows, o.id)
 		} else {
 			n := o.note
+			if o.app {
+				ch.app, kind = true, row.Append
+				n.topic, n.body = ch.old.topic, ch.old.body+o.body
+			}
 			n.seq = *seq
 			ch.new, rows[o.id] = &n, n
 		}
@@ -266,6 +274,10 @@ func (w *world) stageOne(v *store.View, b *store.Batch, ch change, kind row.Op, 
 			w.t.Fatal(err)
 		}
 		out.New = &row.Record{Seq: ch.seq, Schema: notes.Version, Codec: notes.Codec, Payload: wr.Payload}
+	}
+	if ch.app {
+		wr.Piece = row.Piece{Column: 3, Offset: len(ch.old.body), Length: len(ch.new.body) - len(ch.old.body)}
+		out.New.Run = 3
 	}
 	if _, err := tab.Stage(b, wr); err != nil {
 		w.t.Fatal(err)

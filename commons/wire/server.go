@@ -117,6 +117,16 @@ type Change struct {
 	OldValues      []Row      `json:"old_values,omitempty"`
 	Seq            Seq        `json:"seq"`    // of the last row
 	Commit         bool       `json:"commit"` // the last of its commit: keep Seq as cursor
+	// Append is all that an Update changed, _seq aside: Rows then hold the key and
+	// _seq, and there are no OldValues.
+	Append *Append `json:"append,omitempty"`
+}
+
+// Append is text that was put behind that of a column.
+type Append struct {
+	Column string `json:"column"`
+	Offset int    `json:"offset"` // bytes of UTF-8 before it
+	Text   string `json:"text"`
 }
 
 // Progress says that everything up to Seq was told.

@@ -102,7 +102,7 @@ func TestApply_Append(t *testing.T) {
 	}
 	out := x.write(appendText("u", "0", "ß"))
 	if out.Err != nil || len(out.Changes) != 1 ||
-		out.Changes[0].Piece != (row.Piece{Column: 7, Offset: 2, Length: 2}) ||
+		out.Changes[0].New.Run != 7 || out.Changes[0].Old == nil ||
 		out.Changes[0].Op != row.Append || out.Changes[0].Seq != out.Seq {
 		t.Fatalf("the outcome is %+v", out)
 	}

@@ -211,13 +211,13 @@ func (s *shard) stage(b *store.Batch, t *tableState, w table.Write) (live.Change
 	}
 	t.delta += delta
 	s.touched[t] = struct{}{}
-	c := live.Change{Table: t.fence.Table, User: w.User, Op: w.Op, Seq: w.Seq, Last: w.Last,
-		PK: w.PK, Piece: w.Piece}
+	c := live.Change{Table: t.fence.Table, User: w.User, Op: w.Op, Seq: w.Seq, Last: w.Last, PK: w.PK}
 	if w.Present != nil && !w.Present.Deleted {
 		c.Old = w.Present
 	}
 	if w.Op != row.Delete {
-		c.New = &row.Record{Seq: w.Seq, Schema: w.Schema, Codec: w.Codec, Payload: w.Payload}
+		c.New = &row.Record{Seq: w.Seq, Schema: w.Schema, Codec: w.Codec, Payload: w.Payload,
+			Run: w.Piece.Column}
 	}
 	return c, nil
 }

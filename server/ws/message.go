@@ -134,6 +134,12 @@ func encodeChange(e *live.Event) []byte {
 		b = append(b, `,"old_values":`...)
 		b = appendRows(b, e.OldColumns, e.Old)
 	}
+	if a := e.Append; a != nil {
+		b = value.AppendJSONString(append(b, `,"append":{"column":`...), a.Column)
+		b = strconv.AppendInt(append(b, `,"offset":`...), int64(a.Offset), 10)
+		b = value.AppendJSONString(append(b, `,"text":`...), a.Text)
+		b = append(b, '}')
+	}
 	b = append(b, `,"seq":`...)
 	b = wire.Seq(e.Seq).AppendJSON(b)
 	b = append(b, `,"commit":`...)

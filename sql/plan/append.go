@@ -29,7 +29,7 @@ func (p *plan) compileAppend(st *statement) bool {
 		return false
 	}
 	c := &p.def.Columns[at]
-	if c.Type != (ddl.Type{Kind: value.Text}) {
+	if c.Type.Kind != value.Text || c.Type.Length > 0 {
 		return false
 	}
 	p.tail = &row.Tail{Column: c.ID, Most: ddl.MaxLength}

@@ -233,7 +233,7 @@ func (g *generator) cell(c int) string {
 
 func (g *generator) update() string {
 	var sets []string
-	text := slices.IndexFunc(g.def.Columns, func(c ddl.Column) bool { return c.Type == kind(value.Text) })
+	text := slices.IndexFunc(g.def.Columns, func(c ddl.Column) bool { return c.Type.Kind == value.Text && c.Type.Length == 0 })
 	if text >= 0 && g.one(2) {
 		return "UPDATE " + g.table() + " SET " + g.concat(text) + g.where(true)
 	}
