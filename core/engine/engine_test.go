@@ -438,7 +438,11 @@ func describe(msgs []live.Message) (out []string) {
 			if m.Type == live.Delete {
 				rows = m.Old
 			}
-			out = append(out, string(m.Type)+" "+cells(rows))
+			text := string(m.Type) + " " + cells(rows)
+			if a := m.Append; a != nil {
+				text = fmt.Sprintf("append %v %s %d+%s", rows[0][0].Text(), a.Column, a.Offset, a.Text)
+			}
+			out = append(out, text)
 		}
 	}
 	return out

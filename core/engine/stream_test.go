@@ -238,7 +238,7 @@ func TestStream_Live(t *testing.T) {
 
 // follow subscribes, and returns a function that awaits the next message with
 // rows and compares it.
-func (s *streams) follow(id engine.Identity, sql string, from *clock.Seq) func(want string) {
+func (s *bench) follow(id engine.Identity, sql string, from *clock.Seq) func(want string) {
 	s.t.Helper()
 	woken := make(chan struct{}, 1)
 	sub, err := s.db.Subscribe(s.t.Context(), id, engine.Subscription{
