@@ -198,6 +198,23 @@ func TestAppend_OtherKinds(t *testing.T) {
 	}
 }
 
+// TestAppend_Indexes appends to columns beside and inside of indexes.
+func TestAppend_Indexes(t *testing.T) {
+	b := answers(t, engine.Options{})
+	b.run(alice, "INSERT INTO ai.answers (id, content) VALUES (1, 'a'), (2, 'b')")
+	b.run(root, "CREATE INDEX s ON ai.answers (state)")
+	b.run(alice, appendOne, "1")
+	b.run(root, "CREATE UNIQUE INDEX c ON ai.answers (content)")
+	b.run(alice, appendOne, "2")
+	b.run(alice, "UPDATE ai.answers SET state = CONCAT(state, '!') WHERE id = 2")
+	b.want(alice, "1", "SELECT id FROM ai.answers WHERE content = 'a12'")
+	b.want(alice, "", "SELECT id FROM ai.answers WHERE content = 'a1'")
+	b.want(alice, "2", "SELECT id FROM ai.answers WHERE state = 'on!'")
+	b.want(alice, "1", "SELECT id FROM ai.answers WHERE state = 'on'")
+	b.run(alice, "UPDATE ai.answers SET content = 'a' WHERE id = 2")
+	b.fails(alice, fault.DuplicateKey, "UPDATE ai.answers SET content = CONCAT(content, '12') WHERE id = 2")
+}
+
 func TestAppend_Live(t *testing.T) {
 	b := answers(t, engine.Options{})
 	b.run(alice, "INSERT INTO ai.answers (id, content) VALUES (1, 'ü'), (9, 'long')")

@@ -29,7 +29,7 @@ func (p *plan) compileAppend(st *statement) bool {
 		return false
 	}
 	c := &p.def.Columns[at]
-	if c.Type.Kind != value.Text || c.Type.Length > 0 {
+	if c.Type.Kind != value.Text || c.Type.Length > 0 || p.indexed(c) {
 		return false
 	}
 	p.tail = &row.Tail{Column: c.ID, Most: ddl.MaxLength}
@@ -46,6 +46,15 @@ func (p *plan) compileAppend(st *statement) bool {
 	}
 	p.pieces = st.pieces
 	return true
+}
+
+// indexed reports whether an append to a column could leave an index without an
+// entry. One that is being built fills in the rows that have not changed since
+// it looked at them.
+func (p *plan) indexed(c *ddl.Column) bool {
+	return slices.ContainsFunc(p.def.Indexes, func(x ddl.Index) bool {
+		return x.Building || slices.Contains(x.Columns, c.ID)
+	})
 }
 
 // append makes the write of an append. It assumes that the row is there.

@@ -47,7 +47,7 @@ func (g *generator) makeTable() {
 		c := column(names[order[i]], pick(g, otherTypes...))
 		if i < keys {
 			c.Type = pick(g, keyTypes...)
-		} else if g.one(4) {
+		} else if g.one(3) {
 			c.Type = kind(value.Text)
 		}
 		c.NotNull = g.one(3)
