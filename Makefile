@@ -29,7 +29,7 @@ RACE_PKGS ?= ./commons/... ./store/memkv/... ./live/... ./core/apply/... ./core/
 # Checks of `verify`, each with a twin of the same name under `fix`.
 CHECKS := fmt vet lint static tidy work docs
 
-.PHONY: help run build test race lint verify fix fuzz oracle bench demo docs sdk clean \
+.PHONY: help run build test race lint verify fix fuzz oracle bench demo docs sdk verify-live clean \
         $(CHECKS:%=verify-%) $(CHECKS:%=fix-%)
 
 help: ## list the targets
@@ -123,10 +123,15 @@ bench: build ## print figures as lines of JSON
 demo: build ## load real messages into a server of its own, with a live query running
 	@go run ./tests/demo/cmd/kalamdb-demo -bin $(BIN)/kalamdb-server
 
+VERIFY_LIVE ?= -changes 1000000 -kill-sockets 1s -restart 20s
+verify-live: build ## follow a million changes while sockets and the server are killed
+	go build -o $(BIN)/verifylive ./tests/verifylive
+	$(BIN)/verifylive -bin $(BIN)/kalamdb-server $(VERIFY_LIVE)
+
 sdk: build ## build the TypeScript client and run its tests (needs Node 20 and npm)
 	cd sdk/typescript && npm ci --no-fund --no-audit && npm run build && \
 	    KALAM_TEST_BINARIES=$(CURDIR)/$(BIN) npm test
 
 clean: ## remove what build made; never the data
-	rm -f $(BIN)/kalamdb-server $(BIN)/kalam
+	rm -f $(BIN)/kalamdb-server $(BIN)/kalam $(BIN)/verifylive
 	rm -rf .cache sdk/typescript/dist sdk/typescript/node_modules

@@ -170,3 +170,18 @@ func (c *Client) Login(ctx context.Context) (wire.User, error) {
 	err := c.send(ctx, &call{method: http.MethodGet, path: wire.PathMe, repeatable: true}, &me)
 	return me.User, err
 }
+
+// Acting returns another Client of the same caller and server that acts for a
+// user; "" is the caller. It shares the login, and nothing else: closing one
+// does not close the other. change may change its options before it is made.
+func (c *Client) Acting(user string, change func(*Options)) (*Client, error) {
+	o := c.opts
+	o.As = user
+	if c.auth.renewable() && !o.Basic {
+		o.TokenSource, o.Saved, o.OnTokens = c.AccessToken, nil, nil
+	}
+	if change != nil {
+		change(&o)
+	}
+	return New(o)
+}

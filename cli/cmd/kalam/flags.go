@@ -20,13 +20,19 @@ type flags struct {
 	timing              bool
 }
 
-func (f *flags) add(cmd *cobra.Command) {
+// addLogin adds the flags that say which server and who.
+func (f *flags) addLogin(cmd *cobra.Command) {
 	set := cmd.Flags()
 	set.StringVarP(&f.user, "user", "u", "", "user to log in as (default "+system.RootUser+")")
 	set.StringVar(&f.url, "url", "", "address of the server (default "+client.DefaultURL+")")
-	set.StringVar(&f.as, "as", "", "user to act for, if your role allows it")
 	set.StringVar(&f.token, "token", "", "access token to use instead of a login")
 	set.StringVar(&f.passwordFile, "password-file", "", "file with the password")
+}
+
+func (f *flags) add(cmd *cobra.Command) {
+	f.addLogin(cmd)
+	set := cmd.Flags()
+	set.StringVar(&f.as, "as", "", "user to act for, if your role allows it")
 	set.StringVarP(&f.command, "command", "c", "", "run these statements and leave")
 	set.StringVarP(&f.file, "file", "f", "", "run the statements of a file and leave")
 	set.StringVar(&f.format, "format", "", "table, json, ndjson or csv (default table)")

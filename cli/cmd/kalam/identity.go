@@ -79,6 +79,16 @@ func open(ctx context.Context, o client.Options) (*client.Client, error) {
 	return c, nil
 }
 
+// identity returns how to log in as the flags say.
+func (f *flags) identity(home *home) (*identity, error) {
+	password, err := f.password()
+	if err != nil {
+		return nil, err
+	}
+	return &identity{user: f.user, token: f.token, password: password, home: home,
+		terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))}, nil
+}
+
 // password returns the password of --password-file or the environment.
 func (f *flags) password() (string, error) {
 	if f.passwordFile == "" {

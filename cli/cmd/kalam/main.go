@@ -72,6 +72,7 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	started := false
+	cmd.AddCommand(verifyCommand(&started))
 	cmd.PreRun = func(*cobra.Command, []string) { started = true }
 	err := cmd.ExecuteContext(ctx)
 	if err != nil && !started {
@@ -146,12 +147,10 @@ func (f *flags) start(ctx context.Context, hasCommand bool) error {
 		defer file.Close() // it was only read
 		in = file
 	}
-	password, err := f.password()
+	who, err := f.identity(home)
 	if err != nil {
 		return usageError{err}
 	}
-	who := &identity{user: f.user, token: f.token, password: password, home: home,
-		terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))}
 	o := shell.Options{Connect: who.connect, Target: shell.Target{URL: f.url, As: f.as},
 		User: f.user, Out: os.Stdout, Err: os.Stderr, Format: format, Timing: f.timing,
 		Spinner: term.IsTerminal(int(os.Stderr.Fd()))}

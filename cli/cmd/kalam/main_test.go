@@ -89,6 +89,14 @@ func TestKalam_exit_codes(t *testing.T) {
 	k.want(3, "", "INVALID_CREDENTIALS", "", "--url", s.URL, "-u", "bob", "-c", "SELECT 1")
 	k.want(3, "", "INVALID_CREDENTIALS", "", at("--token", "forged", "-c", "SELECT 1")...)
 
+	verify := []string{"verify-live", "--url", s.URL, "-u", "alice"}
+	k.want(2, "", "can't be stalled", "", append(verify, "--stall", "16")...)
+	k.want(2, "", "must be positive", "", append(verify, "--rate", "-1")...)
+	k.want(2, "", "unknown flag", "", append(verify, "--nonsense")...)
+	k.want(2, "", "unknown command", "", append(verify, "nonsense")...)
+	k.want(1, "", "INVALID_SQL", "", verify...) // the fake runs no SQL
+	k.want(3, "", "start a server", "", "verify-live", "--url", "http://127.0.0.1:1")
+
 	file := filepath.Join(t.TempDir(), "f.sql")
 	if err := os.WriteFile(file, []byte("\ufeff-- a file\nSELECT\n1;"), 0o600); err != nil {
 		t.Fatal(err)
