@@ -56,6 +56,9 @@ func recordRows(planned *sqlengine.Result, writes, room int) (*returned, error) 
 				return nil, err
 			}
 			row[i] = cell{v.Kind(), text}
+			if v.Kind() == value.Enum {
+				row[i].Kind = value.Text // a label is read without its type
+			}
 			size += len(text) + len(`{"k":12,"v":},`)
 		}
 		if size > room {

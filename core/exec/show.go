@@ -129,9 +129,8 @@ func (r *run) showSystem(ctx context.Context, emit Sink, name system.Table,
 func columnsOf(t *ddl.Table) []predicate.Column {
 	cols := make([]predicate.Column, len(t.Columns))
 	for i, c := range t.Columns {
-		cols[i] = predicate.Column{
-			Name: c.Name, Kind: c.Type.Kind, Key: t.IsKey(i), NotNull: c.NotNull,
-		}
+		cols[i] = predicate.Column{Name: c.Name, Key: t.IsKey(i), NotNull: c.NotNull}
+		cols[i].Declare(c.Type)
 	}
 	return cols
 }

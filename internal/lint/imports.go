@@ -48,6 +48,7 @@ func moduleDirection(f *File) []Finding {
 var owners = []struct{ library, folder string }{
 	{"github.com/cockroachdb/pebble", "store/pebblekv"},
 	{"github.com/dgraph-io/badger", "store/badgerkv"},
+	{"github.com/apache/arrow-go", "store/arrowio"},
 	{"github.com/dolthub/go-mysql-server", "sql/engine"},
 	{"github.com/dolthub/vitess", "sql/engine"},
 	{"github.com/gobwas/ws", "server/ws"},

@@ -55,6 +55,8 @@ func oneLine(text []byte) {
 	}
 }
 
+func (n *ndjson) tail(dst []byte) ([]byte, error) { return dst, nil }
+
 func (n *ndjson) failure(dst []byte, err error) ([]byte, bool) {
 	dst = append(dst, `{"error":`...)
 	dst = sqljson.AppendError(dst, err)

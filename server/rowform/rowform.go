@@ -1,5 +1,5 @@
 // Package rowform writes the rows of one result in the forms that stream:
-// newline-delimited JSON and CSV.
+// newline-delimited JSON, CSV and Arrow.
 //
 // A form is chosen by the media type that a client accepts. Rows are written as
 // they are read, in chunks, so that a result of any size takes the memory of
@@ -33,6 +33,8 @@ type Form struct {
 type encoder interface {
 	head(dst []byte) []byte
 	row(dst []byte, vals []value.Value) ([]byte, error)
+	// tail ends a result that is whole.
+	tail(dst []byte) ([]byte, error)
 	// failure appends a last line that tells of err. ok is false in a form
 	// that has no way to say it.
 	failure(dst []byte, err error) (_ []byte, ok bool)
@@ -52,9 +54,16 @@ var (
 		MediaType: "text/csv", ContentType: "text/csv; charset=utf-8; header=present",
 		open: openCSV,
 	}
+	// Arrow is a stream of the Arrow IPC format. A failure after the first rows
+	// cuts it off before the end of the stream.
+	Arrow = &Form{
+		MediaType:   "application/vnd.apache.arrow.stream",
+		ContentType: "application/vnd.apache.arrow.stream",
+		open:        openArrow,
+	}
 )
 
-var forms = []*Form{NDJSON, CSV}
+var forms = []*Form{NDJSON, CSV, Arrow}
 
 // Choose returns the form that the values of an Accept header ask for, or nil
 // for JSON: when it is asked for no less, when anything goes, and when nothing
@@ -129,6 +138,9 @@ func (w *Writer) Write(ctx context.Context, res *engine.Result) (err error) {
 	for {
 		vals, err := res.Rows.Next(ctx)
 		if errors.Is(err, io.EOF) {
+			if w.buf, err = w.enc.tail(w.buf); err != nil {
+				return err
+			}
 			return w.flush()
 		}
 		if err != nil {

@@ -73,6 +73,7 @@ func TestChoose(t *testing.T) {
 		"text/csv;q=0":                          nil,
 		"text/csv;q=nan, application/x-ndjson;": rowform.NDJSON,
 		"text/csv, */*":                         rowform.CSV,
+		"application/vnd.apache.arrow.stream":   rowform.Arrow,
 		";;;, ,":                                nil,
 	} {
 		if got := rowform.Choose([]string{accept}); got != want {

@@ -92,8 +92,8 @@ func TestCompileLive_SharesWhatMeansTheSame(t *testing.T) {
 	if strings.Contains(a.Text, "alice") || strings.Contains(a.Text, "616c") {
 		t.Errorf("the text %q names its owner", a.Text)
 	}
-	if got := fmt.Sprint(a.Columns); got != "[{conversation_id BigInt true true} {id BigInt true true} "+
-		"{author Text false false} {body Text false false}]" {
+	if got := fmt.Sprint(a.Columns); got != "[{conversation_id BigInt true true 0 0 0} {id BigInt true true 0 0 0} "+
+		"{author Text false false 0 0 0} {body Text false false 0 0 0}]" {
 		t.Errorf("columns are %s", got)
 	}
 	if _, _, err := w.live("SELECT * FROM chat.bob.messages WHERE id > 5"); !fault.Is(err, fault.PermissionDenied) {

@@ -90,6 +90,7 @@ func (d *direct) project(c *compiler) bool {
 		}
 		i := c.position(col.Name.Lowered())
 		if def := c.src.target.def; i < len(def.Columns) {
+			out.Declare(def.Columns[i].Type)
 			out.Key = def.IsKey(i)
 			out.NotNull = out.Key || def.Columns[i].NotNull
 		}

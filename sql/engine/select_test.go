@@ -151,7 +151,7 @@ func TestRun_HidesSystemColumnsFromStars(t *testing.T) {
 		t.Errorf("system columns read as %v", got)
 	}
 	cols := w.run("SELECT id, body AS b, id + 1, _updated FROM messages").Columns
-	want := "[{id BigInt true true} {b Text false false} {id + 1 BigInt false true} {_updated Timestamp false true}]"
+	want := "[{id BigInt true true 0 0 0} {b Text false false 0 0 0} {id + 1 BigInt false true 0 0 0} {_updated Timestamp false true 0 0 0}]"
 	if got := fmt.Sprint(cols); got != want {
 		t.Errorf("columns\n got %s\nwant %s", got, want)
 	}

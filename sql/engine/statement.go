@@ -209,7 +209,7 @@ func (s *selection) describeColumn(out *predicate.Column, e ast.Expr) {
 			return
 		}
 		if i := src.target.def.Column(name); i >= 0 {
-			out.Kind = src.target.def.Columns[i].Type.Kind
+			out.Declare(src.target.def.Columns[i].Type)
 			out.Key = len(s.sc.sources) == 1 && src.target.def.IsKey(i)
 			return
 		}

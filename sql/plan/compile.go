@@ -160,7 +160,8 @@ func (p *plan) addColumn(i int, name string) {
 	switch n := len(p.def.Columns); {
 	case i < n:
 		col := &p.def.Columns[i]
-		c.Kind, c.Key = col.Type.Kind, p.def.IsKey(i)
+		c.Declare(col.Type)
+		c.Key = p.def.IsKey(i)
 		c.NotNull = col.NotNull || c.Key
 	case system.Columns[i-n] == system.ColSeq:
 		c.Kind = value.Int64

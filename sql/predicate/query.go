@@ -14,6 +14,18 @@ type Column struct {
 	Kind    value.Kind
 	Key     bool // part of the primary key of the one table that is read
 	NotNull bool
+	// Precision and Scale are those of a DECIMAL, and Length is how many numbers
+	// an EMBEDDING has, where the column is one of a table; 0 where it is not.
+	Precision, Scale, Length int
+}
+
+// Declare gives the column the type of a table's column.
+func (c *Column) Declare(t ddl.Type) {
+	c.Kind = t.Kind
+	c.Precision, c.Scale = t.Precision, t.Scale
+	if t.Kind == value.Embedding {
+		c.Length = t.Length
+	}
 }
 
 // Query is a live query: a filter and a projection over one table. Rows handed
