@@ -44,7 +44,11 @@ func (m *meter) Build(ctx *gms.Context, n gms.Node, r gms.Row) (gms.RowIter, err
 			return nil, nil
 		}
 	case *plan.TopN:
-		if small(n.Limit) {
+		switch {
+		case !small(n.Limit):
+		case byDistance(ctx, n.Fields) && !n.CalcFoundRows:
+			return newClosest(ctx, m.base, n, r)
+		default:
 			return nil, nil
 		}
 	case *plan.Sort, *plan.Window, *plan.HashLookup, *plan.CachedResults, *plan.RangeHeap,
