@@ -69,6 +69,8 @@ func CheckedInt(k Kind, n int64) (Value, error) {
 	switch {
 	case k.Form() == FormUint && n >= 0 && fitsUint(k, uint64(n)):
 		return NewUint(k, uint64(n)), nil
+	case k == Time && !fitsInt(k, n):
+		return Value{}, outOfRange(k, NewInt(k, n).Text())
 	case k.Form() == FormUint || !fitsInt(k, n):
 		return Value{}, outOfRange(k, NewBigInt(n).Text())
 	}

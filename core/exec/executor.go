@@ -111,9 +111,11 @@ func (x *Executor) Plans() plan.Figures { return x.plans.Figures() }
 
 // Request is what a client sends: one or more statements.
 type Request struct {
-	SQL       string
-	Params    []value.Value // with one statement only
-	Namespace ident.NamespaceID
+	SQL    string
+	Params []value.Value // with one statement only
+	// JSONParams says that Params came as JSON, where BYTES are base64.
+	JSONParams bool
+	Namespace  ident.NamespaceID
 	// RequestID makes writes repeatable: the same id, user and statement
 	// within 24 hours returns the first result. "" for none.
 	RequestID string
@@ -278,7 +280,7 @@ func (r *run) env(v *store.View) *sqlengine.Env {
 		Catalog: cat, DB: r.x.DB, View: v, Gen: r.x.Gen, Now: r.x.Now(),
 		Rights: r.rights(cat), System: &systemRows{r: r, cat: cat, view: v},
 		Caller: r.id.Caller, Role: r.id.Role, User: r.id.Acting(),
-		Namespace: r.req.Namespace, Params: r.req.Params,
+		Namespace: r.req.Namespace, Params: r.req.Params, JSONParams: r.req.JSONParams,
 	}
 	if tx := r.session.tx; tx != nil {
 		env.Pending, env.Lock, env.ReadAt = &tx.set, tx.lock, tx.started

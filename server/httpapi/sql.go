@@ -55,6 +55,7 @@ func (a *API) readSQL(x *exchange) (id session.Identity, req engine.Request, err
 	req.SQL, req.Remote = body.SQL, caller.Address(x.r.RemoteAddr)
 	req.Namespace = ident.NamespaceID(strings.ToLower(body.NamespaceID))
 	req.Params, err = sqljson.Params(body.Params)
+	req.JSONParams = true
 	return id, req, err
 }
 

@@ -311,7 +311,7 @@ func (c *conn) execute(
 		c.session = c.srv.opts.Engine.NewSession()
 	}
 	req := engine.Request{
-		SQL: m.SQL, Params: params, Namespace: c.namespace, RequestID: m.RequestID,
+		SQL: m.SQL, Params: params, JSONParams: true, Namespace: c.namespace, RequestID: m.RequestID,
 		Session: c.session, Remote: caller.Address(c.net.RemoteAddr().String()),
 	}
 	if m.NamespaceID != "" {

@@ -37,6 +37,8 @@ type Env struct {
 	Pending *writeset.Set
 	Lock    func(t *ddl.Table, owner ident.UserID, pk []byte, seq clock.Seq)
 	Params  []value.Value
+	// JSONParams says that Params came as JSON; see ParamFor.
+	JSONParams bool
 }
 
 // Rights decides whether the caller may use a table. owner is whose rows, ""

@@ -42,9 +42,14 @@ func (g *gate) expr(e ast.Expr, sc *scope) error {
 	case *ast.NotExpr:
 		return g.expr(e.Expr, sc)
 	case *ast.ComparisonExpr:
-		canonicalUUID(sc, e.Left, e.Right)
+		if err := g.fitAll(sc, e.Left, e.Right); err != nil {
+			return err
+		}
 		return g.each(sc, e.Left, e.Right, e.Escape)
 	case *ast.RangeCond:
+		if err := g.fitAll(sc, e.Left, e.From, e.To); err != nil {
+			return err
+		}
 		return g.each(sc, e.Left, e.From, e.To)
 	case *ast.IsExpr:
 		return g.expr(e.Expr, sc)
@@ -118,6 +123,11 @@ func (g *gate) wideExpr(e ast.Expr, sc *scope) error {
 func (g *gate) literal(v *ast.SQLVal) error {
 	if v.Type == ast.ValArg && !g.run.isParam(v) {
 		return fault.New(fault.InvalidParameter, "unknown parameter %s", v.Val)
+	}
+	if v.Type == ast.FloatVal && strings.ContainsAny(string(v.Val), "eE") {
+		if _, err := value.Parse(value.Float64, string(v.Val)); fault.Is(err, fault.ValueOutOfRange) {
+			return err
+		}
 	}
 	switch p, _ := g.run.param(v); {
 	case v.Type == ast.StrVal && isWild(string(v.Val)):

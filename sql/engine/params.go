@@ -72,27 +72,3 @@ func (g *gate) limitParam(v *ast.SQLVal) error {
 	v.Type, v.Val = ast.IntVal, []byte(n.Text())
 	return nil
 }
-
-// canonicalUUID writes the literal that a UUID column is compared with in the
-// form in which the column shows its values.
-func canonicalUUID(sc *scope, left, right ast.Expr) {
-	for _, side := range [][2]ast.Expr{{left, right}, {right, left}} {
-		c, ok := side[0].(*ast.ColName)
-		lit, is := side[1].(*ast.SQLVal)
-		if !ok || !is || lit.Type != ast.StrVal || sc == nil {
-			continue
-		}
-		for _, s := range sc.sources {
-			name, ok := "", s.target != nil
-			if ok {
-				name, ok = s.columnName(c)
-			}
-			if !ok || s.target.def.Columns[s.target.def.Column(name)].Type.Kind != value.UUID {
-				continue
-			}
-			if u, err := value.Parse(value.UUID, string(lit.Val)); err == nil {
-				lit.Val = []byte(u.Text())
-			}
-		}
-	}
-}

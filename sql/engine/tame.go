@@ -70,7 +70,7 @@ func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.Tre
 		return sub.WithQuery(q), transform.NewTree, nil
 	}
 	same := transform.SameTree
-	for _, replace := range []transform.ExprFunc{positioned, asVectors} {
+	for _, replace := range []transform.ExprFunc{positioned, asVectors, shown} {
 		out, kept, err := replace(ctx, e)
 		if err != nil {
 			return nil, transform.SameTree, err

@@ -140,6 +140,8 @@ func (w *writer) insertValues(ctx context.Context, g *gate, columns []int, list 
 			v, isDefault, ok := w.run.constant(e)
 			if !ok {
 				v, computed = computed[0], computed[1:]
+			} else if v, err = w.given(e, columns[i], v); err != nil {
+				return err
 			}
 			given[i], byDefault[i] = v, isDefault
 		}

@@ -193,6 +193,8 @@ func (w *writer) assignments(
 			out[i].computed = len(find.SelectExprs)
 			find.SelectExprs = append(find.SelectExprs, &ast.AliasedExpr{Expr: e})
 			a.Expr = e
+		} else if out[i].constant, err = w.given(a.Expr, c, out[i].constant); err != nil {
+			return nil, err
 		}
 		earlier[name] = a.Expr
 	}

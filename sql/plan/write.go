@@ -66,7 +66,13 @@ func (x *execution) set(vals []value.Value, c int, o operand) bool {
 	if !ok || v.IsNull() && x.def.IsKey(c) {
 		return false
 	}
-	v, err := engine.Assign(&x.def.Columns[c], v)
+	var err error
+	if o.form == formParam {
+		if v, err = x.env.ParamFor(x.def.Columns[c].Type.Kind, v); err != nil {
+			return false
+		}
+	}
+	v, err = engine.Assign(&x.def.Columns[c], v)
 	vals[c] = v
 	return err == nil
 }
