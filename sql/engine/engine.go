@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	gms "github.com/dolthub/go-mysql-server/sql"
@@ -81,8 +82,12 @@ func (unlimited) UsedMemory() uint64 { return 0 }
 
 // brokenRules are rules of the library that give wrong answers: replaceAgg
 // turns MAX(key) into ORDER BY key LIMIT 1, which has no row for an empty
-// table where MAX is NULL.
-var brokenRules = map[string]bool{"replaceAgg": true}
+// table where MAX is NULL; replaceCrossJoins moves conditions into the part of
+// an outer join that may be missing.
+var brokenRules = map[string]bool{"replaceAgg": true, "replaceCrossJoins": true}
+
+// orderJoins is the library's rule that orders joins.
+const orderJoins = "optimizeJoins"
 
 func newAnalyzer(p gms.DatabaseProvider) *analyzer.Analyzer {
 	b := analyzer.NewBuilder(p)
@@ -91,8 +96,22 @@ func newAnalyzer(p gms.DatabaseProvider) *analyzer.Analyzer {
 			b.RemoveOnceAfterRule(r.Id)
 		}
 	}
+	for _, r := range analyzer.DefaultRules {
+		if brokenRules[r.Id.String()] {
+			b.RemoveDefaultRule(r.Id)
+		}
+	}
 	b.RemoveAfterAllRule(analyzer.TrackProcessId) // there is no list of processes
-	return b.Build()
+	a := b.Build()
+	for _, batch := range a.Batches {
+		batch.Rules = slices.Clone(batch.Rules) // they are the library's own
+		for i, r := range batch.Rules {
+			if r.Id.String() == orderJoins {
+				batch.Rules[i].Apply = settleJoins(r.Apply)
+			}
+		}
+	}
+	return a
 }
 
 // Run executes one SELECT, INSERT, UPDATE or DELETE. Rows of a result are read

@@ -13,10 +13,10 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 )
 
-// exact replaces the library's operators on whole numbers: its +, - and *
+// exactOperator replaces the library's operators on whole numbers: its +, - and *
 // wrap around at the limits of BIGINT without a word, and its % gives a
 // decimal of a precision that a column of the result may not have.
-func exact(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.TreeIdentity) {
+func exactOperator(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.TreeIdentity) {
 	switch e := e.(type) {
 	case *expression.Arithmetic:
 		if wholes(ctx, e.LeftChild, e.RightChild) {

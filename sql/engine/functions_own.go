@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"strings"
 
 	gms "github.com/dolthub/go-mysql-server/sql"
@@ -44,6 +45,7 @@ func (e *Engine) functions() map[string]gms.Function {
 			return newDistance(name, a, b)
 		}}
 	}
+	maps.Copy(m, totals())
 	e.guard(m)
 	return m
 }

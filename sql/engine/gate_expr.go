@@ -170,6 +170,7 @@ func (g *gate) call(f *ast.FuncExpr, sc *scope) error {
 	if err := g.arguments(f.Exprs, sc); err != nil {
 		return err
 	}
+	exactly(f)
 	if f.Over == nil {
 		return nil
 	}

@@ -184,7 +184,7 @@ func TestRun_AnswersUsualQueries(t *testing.T) {
 	for _, x := range [][2]string{
 		{"SELECT COALESCE(MAX(id), 0) + 1 FROM messages WHERE conversation_id = 99", "1"},
 		{"SELECT COALESCE(MAX(conversation_id), 0) + 1 FROM texts t JOIN messages USING (id)", "?"},
-		{"SELECT MAX(id), MIN(id), COUNT(*), SUM(id), AVG(id) FROM messages", "6|1|24|84|3.5"},
+		{"SELECT MAX(id), MIN(id), COUNT(*), SUM(id), AVG(id) FROM messages", "6|1|24|84|3.5000"},
 		{"SELECT author, COUNT(*) FROM messages GROUP BY author ORDER BY author", "u0|8; u1|8; u2|8"},
 		{"SELECT author FROM messages GROUP BY author HAVING COUNT(*) > 7 ORDER BY author DESC LIMIT 1", "u2"},
 		{"SELECT DISTINCT conversation_id FROM messages", "1; 2; 3; 4"},

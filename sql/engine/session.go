@@ -21,11 +21,12 @@ type session struct {
 	run *execution // of the present statement
 }
 
-// setup fills the library's registries of variables, which are its globals
-// and must be there before the first session.
+// setup fills the library's registries of variables and of aggregates, which
+// are its globals and must be there before the first session.
 var setup = sync.OnceFunc(func() {
 	variables.InitSystemVariables()
 	variables.InitStatusVariables()
+	nameAggregates()
 })
 
 // sessionSettings are the system variables that differ from the defaults of

@@ -103,7 +103,10 @@ func (run *execution) analyze(c *gms.Context, s ast.Statement) (gms.Node, error)
 	if node, err = tame(c, node); err != nil {
 		return nil, err
 	}
-	return run.engine.analyzer.Analyze(c, node, nil, flags)
+	if node, err = run.engine.analyzer.Analyze(c, node, nil, flags); err != nil {
+		return nil, err
+	}
+	return run.engine.meterQueries(c, node, flags)
 }
 
 // Next implements Rows.

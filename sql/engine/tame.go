@@ -67,7 +67,19 @@ func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.Tre
 		if err != nil {
 			return nil, transform.SameTree, err
 		}
+		if q, _, err = veilOuter(ctx, sub.Correlated(), q); err != nil {
+			return nil, transform.SameTree, err
+		}
 		return sub.WithQuery(q), transform.NewTree, nil
+	}
+	if not, ok := e.(*expression.Not); ok {
+		return veilNegated(ctx, not)
+	}
+	if e, ok := e.(*plan.ExistsSubquery); ok {
+		if out := ask(ctx, e); out != gms.Expression(e) {
+			return out, transform.NewTree, nil
+		}
+		return e, transform.SameTree, nil
 	}
 	same := transform.SameTree
 	for _, replace := range []transform.ExprFunc{positioned, asVectors, shown} {
@@ -77,7 +89,7 @@ func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.Tre
 		}
 		e, same = out, same && kept
 	}
-	if out, kept := exact(ctx, e); !kept {
+	if out, kept := exactOperator(ctx, e); !kept {
 		return out, kept, nil
 	}
 	if !readsDecimals(ctx, e) {

@@ -81,7 +81,8 @@ func (p *plan) compileCell(it item) bool {
 	g.cells = append(g.cells, out)
 	g.tally++
 	p.columns = append(p.columns, predicate.Column{
-		Name: shown, Kind: out.kind, NotNull: it.call != average, // as the engine says it
+		Name: shown, Kind: out.kind, // as the engine says it
+		NotNull: it.call != average && it.call != sum,
 	})
 	return true
 }
@@ -117,6 +118,8 @@ func groupable(k value.Kind) bool {
 func aggregateKind(call aggregate, k value.Kind) (value.Kind, bool) {
 	number := k >= value.Int8 && k <= value.Float64
 	switch {
+	case (call == sum || call == average) && k >= value.Int8 && k <= value.Uint64:
+		return value.Decimal, true
 	case call == sum, call == average:
 		return value.Float64, number
 	case k == value.Timestamp:

@@ -10,6 +10,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/sql/exact"
 	"github.com/kalamdb/kalamdb-go/store/row"
 	"github.com/kalamdb/kalamdb-go/store/table"
 )
@@ -46,9 +47,10 @@ type group struct {
 
 // tally is what is known of an aggregate's values.
 type tally struct {
-	n    int64 // how many are not NULL
-	sum  float64
-	most value.Value // the least or greatest one
+	n     int64       // how many are not NULL
+	whole exact.Sum   // of whole numbers
+	sum   float64     // of others
+	most  value.Value // the least or greatest one
 }
 
 // groupRows reads the rows into groups. It leaves to the engine what needs too
@@ -138,7 +140,7 @@ func (g *group) count(cells []cell, vals []value.Value) {
 		t.n++
 		switch c.call {
 		case sum, average:
-			t.sum += number(v)
+			t.add(v)
 		case least:
 			if t.n == 1 || value.Compare(*v, t.most) < 0 {
 				t.most = *v
@@ -151,15 +153,16 @@ func (g *group) count(cells []cell, vals []value.Value) {
 	}
 }
 
-// number returns a number as the engine sums it.
-func number(v *value.Value) float64 {
+// add adds a number as the engine does.
+func (t *tally) add(v *value.Value) {
 	switch v.Kind().Form() {
 	case value.FormInt:
-		return float64(v.Int())
+		t.whole.Add(v.Int())
 	case value.FormUint:
-		return float64(v.Uint())
+		t.whole.AddUint(v.Uint())
+	default:
+		t.sum += v.Float()
 	}
-	return v.Float()
 }
 
 // endless reports whether a sum is no number any more.
@@ -208,6 +211,10 @@ func (t *tally) value(c cell) value.Value {
 		return value.NewBigInt(t.n)
 	case t.n == 0:
 		return value.NullValue
+	case c.call == sum && c.kind == value.Decimal:
+		return value.NewString(value.Decimal, t.whole.String())
+	case c.call == average && c.kind == value.Decimal:
+		return value.NewString(value.Decimal, t.whole.Average(t.n))
 	case c.call == sum:
 		return value.NewFloat(value.Float64, t.sum)
 	case c.call == average:

@@ -21,11 +21,9 @@
 // all, each a loss that ends with a fix of its own:
 //
 //   - EXCEPT, which loses rows with empty texts
-//   - SUM and NULL + n in a UNION, whose column becomes a text
+//   - NULL + n in a UNION, whose column becomes a text
 //   - HAVING with an aggregate that is not selected, over more than one table
-//   - outer joins beside inner ones in a FROM, conditions of joins that name no
-//     column, and subqueries in the WHERE of an outer join or of EXISTS
-//   - SUM OVER of NULLs alone, which is 0, and % in derived tables and unions
+//   - % in derived tables and unions
 //
 // A Generator is used by one goroutine and starts none. The same seed makes
 // the same statements.

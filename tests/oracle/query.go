@@ -38,14 +38,8 @@ func (g *Generator) source(nested int) (sql string, columns []named) {
 func (g *Generator) from(outer scope) (string, scope) {
 	sql, columns := g.source(outer.nested)
 	s := scope{depth: 3, nested: outer.nested}
-	kinds := []string{"JOIN", "JOIN", "CROSS JOIN"}
-	if g.one(2) {
-		kinds = []string{"LEFT JOIN"}
-	}
+	kinds := []string{"JOIN", "JOIN", "CROSS JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN"}
 	count := g.IntN(3)
-	if count == 1 && g.one(4) {
-		kinds = []string{"RIGHT JOIN"}
-	}
 	for range count {
 		next, more := g.source(outer.nested)
 		columns = append(columns, more...)
@@ -57,9 +51,6 @@ func (g *Generator) from(outer scope) (string, scope) {
 		}
 	}
 	s.own, s.single = len(columns), count == 0
-	if count > 0 && kinds[0] != "JOIN" {
-		s.nested = maxNested
-	}
 	s.columns = append(columns, outer.columns...)
 	return "FROM " + sql, s
 }
@@ -76,9 +67,7 @@ func (g *Generator) on(columns, more []named) string {
 	sql := fmt.Sprintf("%s %s %s", c.sql, g.pick("=", "=", "=", "<", ">=", "<>", "<=>"), other)
 	if g.one(4) {
 		s.columns = columns
-		if more := g.bool(s); strings.Contains(more, ".") {
-			sql = fmt.Sprintf("(%s %s %s)", sql, g.pick("AND", "OR"), more)
-		}
+		sql = fmt.Sprintf("(%s %s %s)", sql, g.pick("AND", "OR"), g.bool(s))
 	}
 	return sql
 }
@@ -141,11 +130,7 @@ func (g *Generator) aggregate(s scope, text bool) string {
 	if text {
 		return fmt.Sprintf("%s(%s)", g.pick("MIN", "MAX"), g.text(s))
 	}
-	n := 8
-	if g.inSet {
-		n = 4
-	}
-	switch g.IntN(n) {
+	switch g.IntN(8) {
 	case 0, 1:
 		return "COUNT(*)"
 	case 2:
@@ -176,7 +161,6 @@ func (g *Generator) truth(s scope) string {
 	}
 	from, in := g.from(scope{columns: s.columns, nested: s.nested + 1})
 	if g.one(2) {
-		in.nested = maxNested
 		return fmt.Sprintf("%s (SELECT 1 %s%s)", g.pick("EXISTS", "NOT EXISTS"), from, g.where(in))
 	}
 	text := g.one(3)
@@ -334,7 +318,7 @@ func (g *Generator) windowed() string {
 		case 2:
 			call = fmt.Sprintf("%s(%s) OVER (%s%s)", g.pick("LAG", "LEAD"), g.leaf(s, false), part, total)
 		case 3:
-			call = fmt.Sprintf("SUM(COALESCE(%s, 0)) OVER (%s%s)", g.leaf(s, false), part, total)
+			call = fmt.Sprintf("SUM(%s) OVER (%s%s)", g.leaf(s, false), part, total)
 		case 4:
 			call = fmt.Sprintf("%s OVER (%s)",
 				g.pick("COUNT(*)", "MAX("+g.leaf(s, false)+")", "MIN("+g.leaf(s, true)+")"), part)
