@@ -57,12 +57,8 @@ type Event struct {
 	next   bool      // reading it asks the server for the next batch
 }
 
-// Append is text that was put behind the end of a column's text.
-type Append struct {
-	Column string `json:"column"`
-	Offset int    `json:"offset"` // bytes of UTF-8 before it
-	Text   string `json:"text"`
-}
+// Append is text that was put behind a column's text.
+type Append = wire.Append
 
 // layout turns rows that came as objects into Rows. Objects may hold columns
 // that the schema does not name, such as _seq or an unprojected key; they go

@@ -22,6 +22,7 @@ type message struct {
 	OldValues      []row             `json:"old_values"`
 	Seq            wire.Seq          `json:"seq"`
 	Commit         bool              `json:"commit"`
+	Append         *wire.Append      `json:"append"`
 	BatchControl   wire.BatchControl `json:"batch_control"`
 	Code           string            `json:"code"`
 	Message        string            `json:"message"`

@@ -61,7 +61,12 @@ func (s *story) message(id int64, e event, seq clock.Seq) message {
 	if e.row != nil {
 		m.Rows = []row{s.row(e.row)}
 	}
+	at := slices.Index(s.query.columns, "note")
 	switch {
+	case e.kind == wire.Update && at >= 0 && e.old[at] != null && len(e.old[at]) < len(e.row[at]) &&
+		strings.HasPrefix(e.row[at], e.old[at]):
+		m.Rows = []row{{"id": m.Rows[0]["id"]}}
+		m.Append = &wire.Append{Column: "note", Offset: len(e.old[at]), Text: e.row[at][len(e.old[at]):]}
 	case e.kind == wire.Update:
 		old := s.row(e.old)
 		for i, c := range s.query.columns {
@@ -220,6 +225,21 @@ func TestChecker_finds_each_fault(t *testing.T) {
 				m.OldValues[0]["grp"] = json.RawMessage(`"77"`)
 			})
 		}, func(f Faults) int64 { return f.WrongValues }, 1},
+		{"appended text at another offset", func(s *story) {
+			if slices.Index(s.query.columns, "note") < 0 { // then another fault
+				s.edit(wire.Delete, func(m *message) { m.OldValues[0]["grp"] = json.RawMessage(`"77"`) })
+				return
+			}
+			for _, told := range s.messages[len(s.messages)/3:] {
+				for _, m := range told {
+					if m.Append != nil {
+						m.Append.Offset++
+						return
+					}
+				}
+			}
+			s.t.Fatal("nothing was appended")
+		}, func(f Faults) int64 { return f.WrongValues }, 1},
 		{"a commit that nobody made", func(s *story) {
 			last := s.messages[len(s.messages)-1]
 			m := last[len(last)-1]
@@ -321,7 +341,7 @@ func TestChecker_snapshots(t *testing.T) {
 			}, func(f Faults) int64 { return f.WrongFiltered }},
 			"has a row twice": {func(r []row) []row { return append(r, r[0]) },
 				func(f Faults) int64 { return f.WrongFiltered }},
-			"has an old value": {func(r []row) []row {
+			"has a wrong value": {func(r []row) []row {
 				r[0]["grp"] = json.RawMessage(`9`)
 				return r
 			}, func(f Faults) int64 { return f.WrongValues }},

@@ -28,6 +28,7 @@ type tally struct {
 	faults    Faults
 	examples  []string // of the first faults
 	events    int64
+	appends   int64 // of the events
 	snapshots int64
 	resyncs   int64
 	steady    histogram // latencies on connections that were left alone

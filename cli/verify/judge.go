@@ -54,6 +54,20 @@ func (c *checker) inOrder(changes []message) {
 	}
 }
 
+// appended returns the row after and before an append, put together from what
+// was there. One that does not fit gives a row that no query shows.
+func (c *checker) appended(id int64, a *wire.Append) (after, before []string) {
+	before, _ = c.query.shows(c.owner, id, c.state[id])
+	at := slices.Index(c.query.columns, a.Column)
+	if before == nil || at < 0 || len(before[at]) != a.Offset {
+		return nil, nil
+	}
+	after = slices.Clone(before)
+	after[at] += a.Text
+	c.tally.add(&c.tally.appends, 1)
+	return after, before
+}
+
 // read returns the key of a change's row, and the row after and before it.
 func (c *checker) read(m message) (id int64, after, before []string) {
 	from := m.OldValues
@@ -73,6 +87,9 @@ func (c *checker) read(m message) (id int64, after, before []string) {
 	}
 	if len(from) > 0 {
 		id, _ = strconv.ParseInt(from[0].text("id"), 10, 64) // 0 is no row: it is told as wrong
+	}
+	if m.Append != nil {
+		after, before = c.appended(id, m.Append)
 	}
 	return id, after, before
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/cli/client"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/wire"
 )
 
 // run is one verification.
@@ -99,13 +100,21 @@ func (r *run) client(name string, n *network) (*client.Client, error) {
 	return c, err
 }
 
+// viewQuery returns the query of user i's View: two users after one another
+// have the same.
+func viewQuery(i int) *query { return &queries[i/2%len(queries)] }
+
+// openViews opens a View for each user, with policy replay and conflate in
+// turns.
 func (r *run) openViews(ctx context.Context) error {
 	for i, u := range r.users {
 		c, err := r.client(u.name, newNetwork())
 		if err != nil {
 			return err
 		}
-		v, err := c.Live(ctx, queries[i%len(queries)].sql(r.table), client.LiveOptions{})
+		o := client.LiveOptions{}
+		o.Policy = []wire.Policy{wire.Replay, wire.Conflate}[i%2]
+		v, err := c.Live(ctx, viewQuery(i).sql(r.table), o)
 		if err != nil {
 			return err
 		}
@@ -289,7 +298,7 @@ func (r *run) compare(ctx context.Context) error {
 			}
 			r.sameRows(u, &queries[q], "the table", res.Rows)
 		}
-		q := &queries[i%len(queries)]
+		q := viewQuery(i)
 		limit, cancel := context.WithTimeout(ctx, r.o.CatchUp)
 		for !holds(r.views[i].State().Rows, finalID) && r.views[i].Err() == nil &&
 			pause(limit, 5*time.Millisecond) {

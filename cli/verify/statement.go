@@ -85,8 +85,12 @@ func (d *draft) done(sql string) statement {
 func (s *script) next() statement {
 	s.ver++
 	d := s.draft()
-	if s.rnd.IntN(8) > 0 {
+	switch s.rnd.IntN(8) {
+	case 1:
+		return d.done(s.appends(d))
+	default:
 		return d.done(s.one(d))
+	case 0: // a transaction
 	}
 	var texts []string
 	for range 2 + s.rnd.IntN(2) {
@@ -121,6 +125,23 @@ func (s *script) one(d *draft) string {
 		return s.moves(d)
 	}
 	return s.shifts(d)
+}
+
+// maxNote bounds the text that appends make, in bytes.
+const maxNote = 4000
+
+// appends puts text behind that of one row, as an answer that comes in pieces.
+func (s *script) appends(d *draft) string {
+	ids := d.ids(func(_ int64, r *record) bool { return r.noted && len(r.note) < maxNote })
+	if len(ids) == 0 {
+		return s.inserts(d)
+	}
+	id := ids[s.rnd.IntN(min(len(ids), 3))] // few rows that many pieces go to
+	r := *d.get(id)
+	piece := fmt.Sprintf(" %d größe 😀", s.ver)
+	r.note += piece
+	d.set(id, &r)
+	return fmt.Sprintf("UPDATE %s SET note = CONCAT(note, '%s') WHERE id = %d", s.table, piece, id)
 }
 
 func (s *script) fresh() *record {

@@ -84,6 +84,7 @@ func (n *network) write(ctx context.Context, c *client.Client, i int) error {
 		fmt.Sprintf("UPDATE %s.t SET grp = (grp + 1) %% 3, n = %d WHERE id BETWEEN %d AND %d",
 			n.ns, i, id, id+5),
 		fmt.Sprintf("UPDATE %s.t SET text = 'grüße %d', n = %[2]d WHERE id = %d", n.ns, i, id),
+		fmt.Sprintf("UPDATE %s.t SET text = CONCAT(text, ' – %d') WHERE id = %d", n.ns, i, id),
 		fmt.Sprintf("DELETE FROM %s.t WHERE id BETWEEN %d AND %d", n.ns, id, id+2),
 	}
 	_, err := c.Exec(ctx, statements[n.rnd.IntN(len(statements))])
@@ -164,6 +165,48 @@ func TestClient_view_survives_a_bad_network(t *testing.T) {
 	if n.proxy.Cuts() < 20 {
 		t.Errorf("only %d connections were broken", n.proxy.Cuts())
 	}
+}
+
+// Text that is appended comes as what was appended, and is put in its place.
+func TestClient_appended_text(t *testing.T) {
+	n := newNetwork(t)
+	c := n.client(nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	testkit.Must(t, n.direct, "INSERT INTO "+n.ns+".t (id, grp, n, text) VALUES (1, 0, 0, 'grüße')")
+	v, err := c.Live(ctx, "SELECT * FROM "+n.ns+".t", client.LiveOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	sub, err := c.Subscribe(ctx, "SELECT id, text FROM "+n.ns+".t", client.SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		testkit.Must(t, n.direct, fmt.Sprintf(
+			"UPDATE %s.t SET text = CONCAT(text, ' 😀%d') WHERE id = 1", n.ns, i))
+		if i%10 == 9 {
+			n.proxy.Cut()
+		}
+	}
+	n.sameAs(v)
+	pieces, text := 0, "grüße"
+	for pieces < 50 {
+		e, err := sub.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind != client.Update {
+			continue
+		}
+		if e.Append == nil || e.Append.Offset != len(text) {
+			t.Fatalf("event %+v behind %q", e, text)
+		}
+		text += e.Append.Text
+		pieces++
+	}
+	testkit.WantRows(t, n.direct, "SELECT text FROM "+n.ns+".t", []string{text})
 }
 
 // Every event of a subscription comes once and in order.

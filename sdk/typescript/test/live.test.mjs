@@ -117,6 +117,24 @@ test("live queries on a good network", async (t) => {
     assert.ok(again.closed);
   });
 
+  await t.test("tell appended text as what was appended", async () => {
+    await server.sql("INSERT INTO app.t (id, grp, text) VALUES (500, 0, 'grüße')", "alice");
+    const f = follow(c, "SELECT id, text FROM app.t WHERE id = 500");
+    const events = [];
+    const s = c.subscribe("SELECT id, text FROM app.t WHERE id = 500", (e) => events.push(e));
+    await until(() => f.calls && events.length, "the row");
+    for (const piece of [" und", " küsse", " 😀"]) {
+      await server.sql(`UPDATE app.t SET text = CONCAT(text, '${piece}') WHERE id = 500`, "alice");
+    }
+    await until(() => f.rows[0].text === "grüße und küsse 😀", "the whole text");
+    await until(() => events.length === 4, "three events");
+    assert.deepEqual(events.slice(1).map((e) => e.append),
+      [{ column: "text", offset: 7, text: " und" }, { column: "text", offset: 11, text: " küsse" },
+        { column: "text", offset: 18, text: " 😀" }]);
+    f.stop();
+    s.close();
+  });
+
   await t.test("without a WebSocket ask for one", () => {
     const { WebSocket } = globalThis;
     try {
@@ -195,8 +213,9 @@ test("live queries on a bad network end as the table is", async (t) => {
         "ON CONFLICT (id) DO UPDATE SET grp = excluded.grp, n = excluded.n",
       `UPDATE app.t SET grp = (grp + 1) % 3, n = ${i} WHERE id BETWEEN ${id} AND ${id + 5}`,
       `UPDATE app.t SET text = '${"x".repeat(rand(300))} ${i}' WHERE id = ${id}`,
+      `UPDATE app.t SET text = CONCAT(text, ' größe ${i}') WHERE id = ${id}`,
       `DELETE FROM app.t WHERE id BETWEEN ${id} AND ${id + 2}`,
-    ][rand(4)];
+    ][rand(5)];
     await c.query(sql);
     await c.query(`INSERT INTO app.t (id, grp, n) VALUES (${1000 + i}, 9, 0)`);
     switch (rand(24)) {
