@@ -78,6 +78,12 @@ type process struct {
 
 func start(t *testing.T, db *store.DB) *process {
 	t.Helper()
+	return startPlanning(t, db, false)
+}
+
+// startPlanning is start, with all left to the library's planner when planAll.
+func startPlanning(t *testing.T, db *store.DB, planAll bool) *process {
+	t.Helper()
 	must := func(err error) {
 		if err != nil {
 			t.Fatal(err)
@@ -103,7 +109,7 @@ func start(t *testing.T, db *store.DB) *process {
 	gen := clock.NewGenerator(time.Now, 0, ck.Now())
 	p.x = exec.New(exec.Parts{
 		Keeper: &exec.Keeper{DB: db, Log: p.log, Clock: ck}, Machine: m, Catalog: p.cat,
-		SQL: sqlengine.New(sqlengine.Options{}), Gen: gen,
+		SQL: sqlengine.New(sqlengine.Options{PlanAll: planAll}), PlanAll: planAll, Gen: gen,
 		Audit: audit.New(audit.Parts{DB: db, Propose: unheard, Gen: gen, Now: time.Now,
 			Logger: slog.New(slog.DiscardHandler)}),
 		Hub: hub, Now: time.Now,

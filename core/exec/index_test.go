@@ -21,13 +21,15 @@ import (
 	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
-func inMemory(t *testing.T) *process {
+func inMemory(t *testing.T) *process { return inMemoryPlanning(t, false) }
+
+func inMemoryPlanning(t *testing.T, planAll bool) *process {
 	t.Helper()
 	db, err := store.Open("", store.Options{Engine: memkv.Name, Shards: 3, OpenEngine: memkv.Open})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, db)
+	p := startPlanning(t, db, planAll)
 	t.Cleanup(func() {
 		p.stop()
 		if err := db.Close(); err != nil {

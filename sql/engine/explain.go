@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -93,23 +92,22 @@ func (d *direct) explain(s *ast.Select) []Step {
 	if s.Where != nil {
 		add(Step{Text: "Filter: " + clean(ast.String(s.Where.Expr))})
 	}
-	def := d.cursor.t.def
+	p := d.cursor.path
 	var conditions []string
-	for _, i := range def.PrimaryKey {
+	exact := p.index == nil || p.index.Unique
+	for _, i := range p.distinct() {
 		l := d.bounds[i]
 		if l == nil {
+			exact = false
 			break
 		}
-		conditions = append(conditions, l.text(def.Columns[i].Name))
-		if l.lo.IsNull() || l.hi.IsNull() || !value.Equal(l.lo, l.hi) {
+		conditions = append(conditions, l.text(p.def.Columns[i].Name))
+		if !l.one() {
+			exact = false
 			break
 		}
 	}
-	exact := !slices.ContainsFunc(def.PrimaryKey, func(i int) bool {
-		l := d.bounds[i]
-		return l == nil || l.lo.IsNull() || l.hi.IsNull() || !value.Equal(l.lo, l.hi)
-	})
-	add(KeyStep(def, conditions, exact, d.cursor.reverse))
+	add(PathStep(p.def, p.name(), conditions, exact, d.cursor.reverse))
 	return steps
 }
 
@@ -122,23 +120,33 @@ func LimitText(rows, skip int64) string {
 	return text
 }
 
-// KeyStep is the step that reads a table by its primary key, within conditions
-// on the key's leading columns; exact says that they name one row.
+// KeyStep is PathStep for the primary key.
 func KeyStep(def *ddl.Table, conditions []string, exact, reverse bool) Step {
+	return PathStep(def, keyIndexName, conditions, exact, reverse)
+}
+
+// PathStep is the step that reads a table by its primary key or another index,
+// called name, within conditions on its leading columns; exact says that they
+// name one row.
+func PathStep(def *ddl.Table, name string, conditions []string, exact, reverse bool) Step {
 	st := Step{Table: def.FullName(), Access: AccessScan, Range: strings.Join(conditions, " AND ")}
 	switch {
 	case exact:
-		st.Access, st.Key = AccessKey, keyIndexName
+		st.Access, st.Key = AccessKey, name
 		st.Text = "Row of " + st.Table + " by " + st.Key + ": " + st.Range
 		return st
 	case len(conditions) > 0:
-		st.Access, st.Key = AccessRange, keyIndexName
+		st.Access, st.Key = AccessRange, name
 		st.Text = "Range of " + st.Table + " by " + st.Key + ": " + st.Range
 	default:
 		st.Text = "All rows of " + st.Table
+		if name != keyIndexName {
+			st.Key = name
+			st.Text += " by " + name
+		}
 	}
 	if reverse {
-		st.Key = keyIndexName
+		st.Key = name
 		st.Text += ", backward"
 	}
 	return st

@@ -225,6 +225,8 @@ func rangesText(columns []string, lookup gms.IndexLookup) (text string, exact bo
 			hi, hiIncl := cutValue(col.UpperBound, false)
 			if part := RangeText(columns[i], lo, loIncl, hi, hiIncl); part != "" {
 				parts = append(parts, part)
+			} else if part = nullText(columns[i], col); part != "" {
+				parts = append(parts, part)
 			}
 			exact = exact && !lo.IsNull() && loIncl && hiIncl && value.Equal(lo, hi)
 		}
@@ -234,6 +236,20 @@ func rangesText(columns []string, lookup gms.IndexLookup) (text string, exact bo
 		}
 	}
 	return strings.Join(all, " OR "), exact
+}
+
+// nullText writes what a range without values says of a column.
+func nullText(column string, col gms.MySQLRangeColumnExpr) string {
+	_, fromNull := col.LowerBound.(gms.BelowNull)
+	switch col.UpperBound.(type) {
+	case gms.AboveNull:
+		return column + " IS NULL"
+	case gms.AboveAll:
+		if !fromNull {
+			return column + " IS NOT NULL"
+		}
+	}
+	return ""
 }
 
 // cutValue returns the value at an end of a range, NULL for an open end, and

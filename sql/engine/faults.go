@@ -90,7 +90,7 @@ func quoted(msg string) string {
 }
 
 // ownedMark finds the database names that we gave to the library.
-var ownedMark = regexp.MustCompile(`@[0-9a-f]*[!+]?`)
+var ownedMark = regexp.MustCompile(`@[0-9a-f]*[!+]?[~^]?`)
 
 // clean takes our names of databases out of a message.
 func clean(msg string) string { return ownedMark.ReplaceAllString(msg, "") }

@@ -173,6 +173,7 @@ func (g *gate) selects(s *ast.Select, outer *scope) error {
 	if !g.live || g.depth > 1 {
 		showDeleted(sc, s.Where)
 	}
+	setOrder(s, sc)
 	if err := g.expandStars(s, sc); err != nil {
 		return err
 	}
@@ -184,8 +185,7 @@ func (g *gate) selects(s *ast.Select, outer *scope) error {
 	if err := g.conditions(s, sc); err != nil {
 		return err
 	}
-	leadWithKey(s, sc)
-	return nil
+	return leadWithKey(s, sc)
 }
 
 // selectClauses refuses the clauses that a SELECT must not have.

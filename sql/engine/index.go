@@ -12,21 +12,33 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
-	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
-// keyIndex is a table's primary key as the library's index. Lookups only
+// tableIndex is a path to a table's rows as the library's index. Lookups only
 // narrow what is read: the library keeps all filters above it.
-type keyIndex struct{ rel *relation }
+type tableIndex struct {
+	rel  *relation
+	path *path
+	// columns are those that the library is told of.
+	columns []int
+}
 
-var _ gms.OrderedIndex = keyIndex{}
+var _ gms.OrderedIndex = tableIndex{}
 
 // GetIndexes implements gms.IndexAddressable.
 func (r *relation) GetIndexes(*gms.Context) ([]gms.Index, error) {
 	if r.target.def.Kind == ddl.SystemTable || len(r.target.def.PrimaryKey) == 0 {
 		return nil, nil
 	}
-	return []gms.Index{keyIndex{r}}, nil
+	paths, err := r.target.paths()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]gms.Index, len(paths))
+	for i, p := range paths {
+		out[i] = tableIndex{r, p, p.distinct()}
+	}
+	return out, nil
 }
 
 // IndexedAccess implements gms.IndexAddressable.
@@ -44,74 +56,74 @@ func (r *relation) LookupPartitions(_ *gms.Context, l gms.IndexLookup) (gms.Part
 	if l.IsEmptyRange {
 		return &partIter{done: true}, nil
 	}
+	x, isOurs := l.Index.(tableIndex)
 	ranges, ok := l.Ranges.(gms.MySQLRangeCollection)
-	if !ok {
-		return nil, fault.New(fault.Internal, "index ranges of type %T", l.Ranges)
+	if !ok || !isOurs {
+		return nil, fault.New(fault.Internal, "index ranges of type %T of an index of type %T",
+			l.Ranges, l.Index)
 	}
+	to := route{path: x.path, reverse: l.IsReverse}
 	spans := make([]span, 0, len(ranges))
 	for _, rg := range ranges {
-		s, empty, err := r.span(rg)
-		if err != nil {
-			return nil, err
+		s, point, empty := x.span(rg)
+		if empty {
+			continue
 		}
-		if !empty {
-			spans = append(spans, s)
-		}
+		spans = append(spans, s)
+		to.byKey = to.byKey || !point
 	}
-	return &partIter{part: part{spans: merge(spans), reverse: l.IsReverse}}, nil
+	to.spans = merge(spans)
+	to.byKey = r.target.order == keyOrder && x.path.index != nil && (to.byKey || len(to.spans) > 1)
+	return &partIter{part: part(to)}, nil
 }
 
 func sortSpans(spans []span) {
 	slices.SortFunc(spans, func(a, b span) int { return bytes.Compare(a.lo, b.lo) })
 }
 
-// span returns the keys between the bounds of a range: those of the leading
-// columns that are bound to one value, and the bounds of the column behind
-// them. Bounds that can't be expressed are left open.
-func (r *relation) span(rg gms.MySQLRange) (s span, empty bool, err error) {
-	var prefix []byte
-	def := r.target.def
+// span returns the keys within a range. Bounds that can't be expressed are left
+// open.
+func (x tableIndex) span(rg gms.MySQLRange) (s span, point, empty bool) {
+	known := make(map[int]*limits, len(rg))
 	for i, col := range rg {
-		kind := def.Columns[def.PrimaryKey[i]].Type.Kind
-		lo, loOver, loOK := bound(kind, col.LowerBound)
-		hi, hiIncl, hiOK := bound(kind, col.UpperBound)
-		loIncl := !loOver
-		switch col.UpperBound.(type) {
-		case gms.BelowNull, gms.AboveNull:
-			return s, true, nil // at most NULL, which no key column holds
+		kind := x.path.def.Columns[x.columns[i]].Type.Kind
+		if l := limitsOf(kind, col); l != nil {
+			known[x.columns[i]] = l
 		}
-		if _, all := col.LowerBound.(gms.AboveAll); all {
-			return s, true, nil
-		}
-		if loOK && hiOK && loIncl && hiIncl && lo == hi {
-			prefix = value.AppendKey(prefix, lo)
-			continue
-		}
-		return bounds(prefix, lo, loIncl, loOK, hi, hiIncl, hiOK), false, nil
 	}
-	return span{lo: prefix, hi: row.PrefixEnd(prefix)}, false, nil
+	return x.path.span(func(c int) *limits { return known[c] })
 }
 
-func bounds(
-	prefix []byte, lo value.Value, loIncl, loOK bool, hi value.Value, hiIncl, hiOK bool,
-) span {
-	s := span{lo: prefix, hi: row.PrefixEnd(prefix)}
-	if len(prefix) == 0 {
-		s.hi = nil
+// limitsOf returns what a range says of a column, nil for nothing.
+func limitsOf(kind value.Kind, col gms.MySQLRangeColumnExpr) *limits {
+	l := &limits{}
+	var above, ok bool
+	switch col.LowerBound.(type) {
+	case gms.BelowNull:
+	case gms.AboveAll:
+		return &limits{null: true, notNull: true} // nothing at all
+	default:
+		l.notNull = true
+		if l.lo, above, ok = bound(kind, col.LowerBound); !ok {
+			l.lo = value.NullValue
+		}
+		l.loOver = above
 	}
-	if loOK {
-		s.lo = value.AppendKey(slices.Clone(prefix), lo)
-		if !loIncl {
-			s.lo = row.PrefixEnd(s.lo)
+	switch col.UpperBound.(type) {
+	case gms.AboveAll:
+	case gms.BelowNull:
+		return &limits{null: true, notNull: true}
+	case gms.AboveNull:
+		l.null = true
+	default:
+		if l.hi, l.hiIncl, ok = bound(kind, col.UpperBound); !ok {
+			l.hi = value.NullValue
 		}
 	}
-	if hiOK {
-		s.hi = value.AppendKey(slices.Clone(prefix), hi)
-		if hiIncl {
-			s.hi = row.PrefixEnd(s.hi)
-		}
+	if *l == (limits{}) {
+		return nil
 	}
-	return s
+	return l
 }
 
 // bound returns the value of a range's cut as a key of kind k, and whether
@@ -139,76 +151,89 @@ func bound(k value.Kind, cut gms.MySQLRangeCut) (v value.Value, above, ok bool) 
 		(v.Kind() != value.Text || len(s) != uuidLength || strings.ToLower(s) != s) {
 		return v, false, false
 	}
-	if v, err = value.Convert(k, v); err != nil {
-		return v, false, false
-	}
-	return v, above, true
+	v, ok = placed(k, v)
+	return v, above, ok
 }
 
 // ID implements gms.Index.
-func (keyIndex) ID() string { return keyIndexName }
+func (x tableIndex) ID() string { return x.path.name() }
 
 // Database implements gms.Index.
-func (x keyIndex) Database() string { return x.rel.db }
+func (x tableIndex) Database() string { return x.rel.db }
 
 // Table implements gms.Index.
-func (x keyIndex) Table() string { return x.rel.Name() }
+func (x tableIndex) Table() string { return x.rel.Name() }
 
-// Expressions implements gms.Index: "table.column" of each key column.
-func (x keyIndex) Expressions() []string {
-	def := x.rel.target.def
-	out := make([]string, len(def.PrimaryKey))
-	for i, c := range def.PrimaryKey {
-		out[i] = x.rel.Name() + "." + def.Columns[c].Name
+// Expressions implements gms.Index: "table.column" of each column.
+func (x tableIndex) Expressions() []string {
+	out := make([]string, len(x.columns))
+	for i, c := range x.columns {
+		out[i] = x.rel.Name() + "." + x.path.def.Columns[c].Name
 	}
 	return out
 }
 
 // ColumnExpressionTypes implements gms.Index.
-func (x keyIndex) ColumnExpressionTypes(*gms.Context) []gms.ColumnExpressionType {
+func (x tableIndex) ColumnExpressionTypes(*gms.Context) []gms.ColumnExpressionType {
 	names := x.Expressions()
 	out := make([]gms.ColumnExpressionType, len(names))
-	for i, c := range x.rel.target.def.PrimaryKey {
+	for i, c := range x.columns {
 		out[i] = gms.ColumnExpressionType{Expression: names[i], Type: x.rel.schema[c].Type}
 	}
 	return out
 }
 
 // IsUnique implements gms.Index.
-func (keyIndex) IsUnique() bool { return true }
+//
+// It is not told of an index that may hold NULL several times, nor of one of
+// texts: the library would not read a range of it.
+func (x tableIndex) IsUnique() bool {
+	if x.path.index == nil {
+		return true
+	}
+	return x.path.index.Unique && !slices.ContainsFunc(x.columns, func(c int) bool {
+		kind := x.path.def.Columns[c].Type.Kind
+		return !x.path.neverNull(c) || kind == value.Text || kind == value.Bytes
+	})
+}
 
 // IsSpatial implements gms.Index.
-func (keyIndex) IsSpatial() bool { return false }
+func (tableIndex) IsSpatial() bool { return false }
 
 // IsFullText implements gms.Index.
-func (keyIndex) IsFullText() bool { return false }
+func (tableIndex) IsFullText() bool { return false }
 
 // IsVector implements gms.Index.
-func (keyIndex) IsVector() bool { return false }
+func (tableIndex) IsVector() bool { return false }
 
 // Comment implements gms.Index.
-func (keyIndex) Comment() string { return "" }
+func (tableIndex) Comment() string { return "" }
 
 // IndexType implements gms.Index.
-func (keyIndex) IndexType() string { return "BTREE" }
+func (tableIndex) IndexType() string { return "BTREE" }
 
 // IsGenerated implements gms.Index.
-func (keyIndex) IsGenerated() bool { return false }
+func (tableIndex) IsGenerated() bool { return false }
 
 // CanSupport implements gms.Index.
-func (keyIndex) CanSupport(*gms.Context, ...gms.Range) bool { return true }
+func (tableIndex) CanSupport(*gms.Context, ...gms.Range) bool { return true }
 
 // CanSupportOrderBy implements gms.Index.
-func (keyIndex) CanSupportOrderBy(e gms.Expression) bool {
+func (tableIndex) CanSupportOrderBy(e gms.Expression) bool {
 	_, ok := e.(*expression.GetField)
 	return ok
 }
 
 // PrefixLengths implements gms.Index.
-func (keyIndex) PrefixLengths() []uint16 { return nil }
+func (tableIndex) PrefixLengths() []uint16 { return nil }
 
 // Order implements gms.OrderedIndex.
-func (keyIndex) Order(*gms.Context) gms.IndexOrder { return gms.IndexOrderAsc }
+func (x tableIndex) Order(*gms.Context) gms.IndexOrder {
+	if x.path.index != nil && x.rel.target.order != indexOrder {
+		return gms.IndexOrderNone
+	}
+	return gms.IndexOrderAsc
+}
 
 // Reversible implements gms.OrderedIndex.
-func (keyIndex) Reversible(*gms.Context) bool { return true }
+func (tableIndex) Reversible(*gms.Context) bool { return true }

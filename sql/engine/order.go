@@ -9,17 +9,17 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/value"
 )
 
-// leadWithKey makes ORDER BY begin with the key columns that the WHERE binds
-// to one value, when what it orders by is the rest of the key in one
-// direction. The library then reads the key in order instead of sorting: it
-// only compares the ORDER BY with the beginning of a key.
-func leadWithKey(s *ast.Select, sc *scope) {
+// leadWithKey makes ORDER BY begin with the columns of a key or an index that
+// the WHERE binds to one value, when what it orders by is the rest of it in one
+// direction. The library then reads the rows in order instead of sorting them:
+// it only compares the ORDER BY with the beginning of an index. Of several such
+// indexes the one with the most bound columns is taken.
+func leadWithKey(s *ast.Select, sc *scope) error {
 	if len(s.OrderBy) == 0 || len(sc.sources) != 1 || sc.sources[0].target == nil ||
 		len(s.GroupBy) > 0 || s.Having != nil || s.QueryOpts.Distinct || s.Where == nil {
-		return
+		return nil
 	}
 	src := sc.sources[0]
-	def := src.target.def
 	bound := map[string]bool{}
 	src.boundColumns(s.Where.Expr, bound)
 	direction := ""
@@ -28,36 +28,59 @@ func leadWithKey(s *ast.Select, sc *scope) {
 		name, ok := src.columnName(o.Expr)
 		switch {
 		case !ok || sc.aliases[name]:
-			return
+			return nil
 		case bound[name]:
 			continue
 		case direction == "":
 			direction = o.Direction
 		case o.Direction != direction:
-			return
+			return nil
 		}
 		rest = append(rest, name)
 	}
 	if direction == "" {
 		direction = ast.AscScr
 	}
-	var keys []string
-	for _, c := range def.PrimaryKey {
-		name := def.Columns[c].Name
+	paths, err := src.target.paths()
+	if err != nil {
+		return err
+	}
+	var best []string
+	most := -1
+	for _, p := range paths {
+		if lead, leading, ok := p.ordering(rest, bound); ok && leading > most {
+			best, most = lead, leading
+		}
+	}
+	if most >= 0 {
+		s.OrderBy = src.orderBy(best, direction)
+	}
+	return nil
+}
+
+// ordering returns the columns of the path's beginning that order rows by rest,
+// when those that are bound have one value, and how many bound ones lead them.
+// ok is false when rest is not the order of the path.
+func (p *path) ordering(rest []string, bound map[string]bool) (
+	lead []string, leading int, ok bool,
+) {
+	begun := false
+	for _, c := range p.distinct() {
+		name := p.def.Columns[c].Name
 		switch {
 		case len(rest) > 0 && rest[0] == name:
-			rest = rest[1:]
+			rest, begun = rest[1:], true
 		case bound[name]:
-		default:
-			if len(rest) > 0 {
-				return
+			if !begun {
+				leading++
 			}
-			s.OrderBy = src.orderBy(keys, direction)
-			return
+		default:
+			return lead, leading, len(rest) == 0
 		}
-		keys = append(keys, name)
+		lead = append(lead, name)
 	}
-	s.OrderBy = src.orderBy(keys, direction) // a whole key: nothing is left to order
+	// Where the whole primary key is among the columns nothing is left to order.
+	return lead, leading, len(rest) == 0 || p.index == nil || !p.index.Unique
 }
 
 func (s *source) orderBy(names []string, direction string) ast.OrderBy {

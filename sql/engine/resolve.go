@@ -95,7 +95,30 @@ func (s *source) reveal() {
 		return
 	}
 	t := *s.target
-	t.deleted = true
+	t.deleted, t.known = true, nil
 	s.target, s.db = &t, s.db+deletedMark
 	s.publish()
+}
+
+// What ends the database name of targets with an order.
+var orderMarks = map[rowOrder]string{keyOrder: "~", indexOrder: "^"}
+
+// setOrder says in which order a SELECT of one table wants its rows. In a join
+// the order of a secondary index serves nothing: to merge two of them the
+// library would walk both from end to end.
+func setOrder(s *ast.Select, sc *scope) {
+	if len(sc.sources) != 1 || sc.sources[0].target == nil {
+		return
+	}
+	src := sc.sources[0]
+	if len(src.target.def.Indexes) == 0 || src.target.store.Part.Name == "" {
+		return
+	}
+	t := *src.target
+	t.order = keyOrder
+	if len(s.OrderBy) > 0 {
+		t.order = indexOrder
+	}
+	src.target, src.db = &t, src.db+orderMarks[t.order]
+	src.publish()
 }

@@ -5,19 +5,17 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
-	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
 // direct runs the simplest SELECTs without the library's planner: columns of
-// one table, a conjunction of plain comparisons, the order of the key, a
-// LIMIT. These are most of what is asked, and planning is most of their cost.
+// one table, a conjunction of plain comparisons, the order of the key or of an
+// index, a LIMIT. These are most of what is asked, and planning is most of their cost.
 // A SELECT that does not fit is left to the library; both give the same
 // answer.
 type direct struct {
@@ -51,20 +49,17 @@ func (run *execution) direct(top *selection) *direct {
 	}
 	d := &direct{run: run, left: -1, vals: make([]value.Value, src.target.width())}
 	c := &compiler{run: run, stmt: s, src: src, top: top, closed: true}
-	reverse, ok := src.keyOrder(s.OrderBy, sc)
-	if !ok || !d.project(c) || !d.limit(s.Limit) {
+	if !d.project(c) || !d.limit(s.Limit) {
 		return nil
 	}
-	var b bounded
-	if s.Where != nil && !d.where(c, s.Where.Expr, &b) {
+	if s.Where != nil && !d.where(c, s.Where.Expr, &d.bounds) {
 		return nil
 	}
-	sp, empty := b.span(src.target.def)
-	spans := []span{sp}
-	if empty {
-		spans = nil
+	to, ok := d.route(src, s.OrderBy, sc)
+	if !ok {
+		return nil
 	}
-	d.bounds, d.cursor = b, src.target.scan(spans, reverse)
+	d.cursor = src.target.scan(to)
 	d.buf = make([]value.Value, len(d.picks))
 	return d
 }
@@ -121,22 +116,6 @@ func (d *direct) limit(l *ast.Limit) bool {
 	return true
 }
 
-// keyOrder reports whether an ORDER BY is the beginning of the key in one
-// direction, and which.
-func (s *source) keyOrder(o ast.OrderBy, sc *scope) (reverse, ok bool) {
-	if len(o) > len(s.target.def.PrimaryKey) {
-		return false, false
-	}
-	for i, x := range o {
-		name, ok := s.columnName(x.Expr)
-		key := s.target.def.Columns[s.target.def.PrimaryKey[i]].Name
-		if !ok || name != key || sc.aliases[name] || x.Direction != o[0].Direction {
-			return false, false
-		}
-	}
-	return len(o) > 0 && strings.EqualFold(o[0].Direction, ast.DescScr), true
-}
-
 // where compiles a conjunction and notes what it says of key columns.
 func (d *direct) where(c *compiler, e ast.Expr, b *bounded) bool {
 	switch e := e.(type) {
@@ -145,7 +124,7 @@ func (d *direct) where(c *compiler, e ast.Expr, b *bounded) bool {
 	case *ast.AndExpr:
 		return d.where(c, e.Left, b) && d.where(c, e.Right, b)
 	case *ast.ComparisonExpr:
-		if e.Operator == ast.InStr && c.src.ofKey(e.Left) {
+		if e.Operator == ast.InStr && c.src.leadsPath(e.Left) {
 			return false // the library reads the keys one by one
 		}
 		b.note(c, e.Left, e.Operator, e.Right)
@@ -165,9 +144,18 @@ func (d *direct) where(c *compiler, e ast.Expr, b *bounded) bool {
 	return ok && err == nil
 }
 
-func (s *source) ofKey(e ast.Expr) bool {
+// leadsPath reports whether e is a column of the primary key, or the first one
+// of an index.
+func (s *source) leadsPath(e ast.Expr) bool {
 	name, ok := s.columnName(e)
-	return ok && s.target.def.IsKey(s.target.def.Column(name))
+	if !ok {
+		return false
+	}
+	def := s.target.def
+	i := def.Column(name)
+	return def.IsKey(i) || slices.ContainsFunc(def.Indexes, func(x ddl.Index) bool {
+		return !x.Building && x.Columns[0] == def.Columns[i].ID
+	})
 }
 
 // turned are the operators with their sides exchanged.
@@ -177,28 +165,13 @@ var turned = map[string]string{
 	ast.LessEqualStr: ast.GreaterEqualStr, ast.GreaterEqualStr: ast.LessEqualStr,
 }
 
-// limits are what is known of one column.
-type limits struct {
-	lo, hi         value.Value // NULL for none
-	loOver, hiIncl bool
-}
-
-// empty reports whether no value is within the limits.
-func (l *limits) empty() bool {
-	if l.lo.IsNull() || l.hi.IsNull() {
-		return false
-	}
-	d := value.Compare(l.lo, l.hi)
-	return d > 0 || d == 0 && (l.loOver || !l.hiIncl)
-}
-
 // bounded is what a WHERE says of columns, by position.
 type bounded map[int]*limits
 
 // note takes `column op constant`; anything else says nothing.
 func (b *bounded) note(c *compiler, column ast.Expr, op string, constant ast.Expr) {
 	name, ok := c.src.columnName(column)
-	if !ok || !c.src.ofKey(column) {
+	if !ok {
 		return
 	}
 	t, ok := c.simple(constant)
@@ -206,8 +179,8 @@ func (b *bounded) note(c *compiler, column ast.Expr, op string, constant ast.Exp
 		return
 	}
 	i := c.src.target.def.Column(name)
-	v, err := value.Convert(c.src.target.def.Columns[i].Type.Kind, t.value)
-	if err != nil || v.IsNull() || !comparable(term{kind: v.Kind()}, t) {
+	v, ok := placed(c.src.target.def.Columns[i].Type.Kind, t.value)
+	if !ok || !comparable(term{kind: v.Kind()}, t) {
 		return
 	}
 	if *b == nil {
@@ -215,7 +188,7 @@ func (b *bounded) note(c *compiler, column ast.Expr, op string, constant ast.Exp
 	}
 	l := (*b)[i]
 	if l == nil {
-		l = &limits{}
+		l = &limits{notNull: true}
 		(*b)[i] = l
 	}
 	if op == ast.EqualStr || op == ast.GreaterEqualStr || op == ast.GreaterThanStr {
@@ -230,32 +203,6 @@ func (b *bounded) note(c *compiler, column ast.Expr, op string, constant ast.Exp
 			l.hi, l.hiIncl = v, incl
 		}
 	}
-}
-
-// span returns the keys within what is known of the leading key columns.
-func (b bounded) span(def *ddl.Table) (s span, empty bool) {
-	for _, l := range b {
-		if l.empty() {
-			return s, true
-		}
-	}
-	var prefix []byte
-	for _, c := range def.PrimaryKey {
-		l := b[c]
-		if l == nil {
-			break
-		}
-		lo, hi := !l.lo.IsNull(), !l.hi.IsNull()
-		if lo && hi && value.Equal(l.lo, l.hi) {
-			prefix = value.AppendKey(prefix, l.lo)
-			continue
-		}
-		return bounds(prefix, l.lo, !l.loOver, lo, l.hi, l.hiIncl, hi), false
-	}
-	if len(prefix) == 0 {
-		return span{}, false
-	}
-	return span{lo: prefix, hi: row.PrefixEnd(slices.Clone(prefix))}, false
 }
 
 // Next implements Rows.

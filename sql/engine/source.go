@@ -25,7 +25,18 @@ type target struct {
 	store   table.Table
 	expired clock.Seq       // rows with a lower seq have expired
 	given   [][]value.Value // the rows, when the statement holds them in memory
+	known   []*path         // made by paths
+	order   rowOrder
 }
+
+// rowOrder says in which order rows come that are found by a secondary index.
+type rowOrder uint8
+
+const (
+	anyOrder   rowOrder = iota
+	keyOrder            // of the primary key: in a SELECT of one table without ORDER BY
+	indexOrder          // of the index, which may be the one that is asked for
+)
 
 // decoder reads the records of a target. It is used by one goroutine.
 type decoder struct {
@@ -96,16 +107,22 @@ func (t *target) get(pk []byte) (rec row.Record, ok bool, err error) {
 	return rec, true, nil
 }
 
-// span is a part [lo, hi) of a table's encoded primary keys; a nil hi is the
-// end.
+// span is a part [lo, hi) of the encoded keys of a path; a nil hi is the end.
 type span struct{ lo, hi []byte }
+
+// route is what to read of a table: some spans of a path.
+type route struct {
+	path    *path
+	spans   []span
+	reverse bool
+	byKey   bool // rows come in the order of the primary key
+}
 
 // cursor walks the rows of some spans, which are in order and do not overlap.
 // It is used by one goroutine.
 type cursor struct {
-	t       *target
-	spans   []span
-	reverse bool
+	t *target
+	route
 	rows    records
 	steps   int
 	decoder decoder
@@ -114,8 +131,8 @@ type cursor struct {
 	loaded  bool
 }
 
-func (t *target) scan(spans []span, reverse bool) *cursor {
-	c := &cursor{t: t, spans: spans, reverse: reverse, decoder: decoder{t: t}}
+func (t *target) scan(r route) *cursor {
+	c := &cursor{t: t, route: r, decoder: decoder{t: t}}
 	t.run.cursors.add(c)
 	return c
 }
@@ -198,13 +215,21 @@ func (c *cursor) advance() bool {
 	if len(c.spans) == 0 {
 		return false
 	}
+	if c.byKey {
+		c.rows, c.spans = c.t.byKey(c.path.index, c.spans), nil
+		return true
+	}
 	var s span
 	if last := len(c.spans) - 1; c.reverse {
 		s, c.spans = c.spans[last], c.spans[:last]
 	} else {
 		s, c.spans = c.spans[0], c.spans[1:]
 	}
-	c.rows = c.t.records(s, c.reverse)
+	if c.path.index != nil {
+		c.rows = c.t.indexed(c.path.index, s, c.reverse)
+	} else {
+		c.rows = c.t.records(s, c.reverse)
+	}
 	return true
 }
 

@@ -170,11 +170,8 @@ func (r *relation) WithProjections(_ *gms.Context, names []string) (gms.Table, e
 // Projections implements gms.ProjectedTable.
 func (r *relation) Projections() []string { return r.names }
 
-// part is one set of spans to read, as the library's partition.
-type part struct {
-	spans   []span
-	reverse bool
-}
+// part is what to read, as the library's partition.
+type part route
 
 // Key implements gms.Partition.
 func (p part) Key() []byte { return []byte(strconv.Itoa(len(p.spans))) }
@@ -198,7 +195,7 @@ func (p *partIter) Close(*gms.Context) error { return nil }
 
 // Partitions implements gms.Table: one that holds everything.
 func (r *relation) Partitions(*gms.Context) (gms.PartitionIter, error) {
-	return &partIter{part: part{spans: []span{{}}}}, nil
+	return &partIter{part: part{path: keyPath(r.target.def), spans: []span{{}}}}, nil
 }
 
 // PartitionRows implements gms.Table.
@@ -207,7 +204,8 @@ func (r *relation) PartitionRows(_ *gms.Context, p gms.Partition) (gms.RowIter, 
 	if !ok {
 		return nil, fault.New(fault.Internal, "a partition of type %T", p)
 	}
-	c := r.target.scan(append([]span(nil), pt.spans...), pt.reverse)
+	pt.spans = append([]span(nil), pt.spans...)
+	c := r.target.scan(route(pt))
 	return &rowIter{rel: r, cursor: c, vals: make([]value.Value, r.target.width())}, nil
 }
 

@@ -88,6 +88,7 @@ func (t Table) DropIndex(b *store.Batch, x ident.IndexID) {
 type Entries struct {
 	it          store.Iterator
 	prefix      int
+	key         []byte
 	columns, pk []byte
 	err         error
 }
@@ -112,9 +113,14 @@ func (e *Entries) Next() bool {
 	if e.err != nil || !e.it.Next() {
 		return false
 	}
-	e.columns, e.pk, e.err = row.SplitEntry(e.it.Key()[e.prefix:], e.it.Value())
+	e.key = e.it.Key()[e.prefix:]
+	e.columns, e.pk, e.err = row.SplitEntry(e.key, e.it.Value())
 	return e.err == nil
 }
+
+// Key returns where the entry stands in the index: its columns, with the
+// primary key behind them unless it is unique. It is valid until Next or Close.
+func (e *Entries) Key() []byte { return e.key }
 
 // Columns returns the encoded columns of the entry, valid until Next or Close.
 func (e *Entries) Columns() []byte { return e.columns }

@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/writeset"
+	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
+)
+
+// A transaction has no entries in the stored indexes. Those of its rows come
+// with its writes; an entry that is stored counts only while its row has no
+// pending write.
+
+// indexed returns the rows of a span of an index as the statement sees them, in
+// the order of the index.
+func (t *target) indexed(x *ddl.Index, s span, reverse bool) records {
+	env := t.run.env
+	stored := t.store.RowsByIndex(env.View, t.owner, x.ID,
+		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse})
+	if env.Pending == nil || env.Pending.Len() == 0 {
+		return stored
+	}
+	held := env.Pending.HeldIn(t.def.ID, t.owner, x.ID, s.lo, s.hi)
+	if reverse {
+		slices.Reverse(held)
+	}
+	return &overlaidIndex{t: t, rows: stored, held: held, reverse: reverse}
+}
+
+// overlaidIndex merges stored rows with those of pending writes, both in the
+// order of an index.
+type overlaidIndex struct {
+	t       *target
+	rows    *table.Indexed
+	ahead   bool // rows stands on a row that was not given yet
+	ended   bool // rows has no more
+	held    []writeset.Held
+	reverse bool
+	own     *writeset.Write // what is given now, nil for the row of rows
+}
+
+func (o *overlaidIndex) Next() bool {
+	if o.own == nil {
+		o.ahead = false // the stored row was given
+	}
+	o.own = nil
+	for !o.ahead && !o.ended {
+		o.ahead = o.rows.Next()
+		o.ended = !o.ahead
+		if o.ahead && o.t.pending(o.rows.PK()) {
+			o.ahead = false
+		}
+	}
+	if len(o.held) == 0 || o.ahead && o.before(o.rows.Key(), o.held[0].Key) {
+		return o.ahead
+	}
+	o.own = o.held[0].Write
+	o.held = o.held[1:]
+	return true
+}
+
+func (o *overlaidIndex) before(a, b []byte) bool {
+	if o.reverse {
+		a, b = b, a
+	}
+	return bytes.Compare(a, b) < 0
+}
+
+func (o *overlaidIndex) Record() row.Record {
+	if o.own != nil {
+		return pendingRecord(o.own)
+	}
+	return o.rows.Record()
+}
+
+func (o *overlaidIndex) PK() []byte {
+	if o.own != nil {
+		return o.own.PK
+	}
+	return o.rows.PK()
+}
+
+func (o *overlaidIndex) Err() error {
+	if o.ended || o.own == nil {
+		return o.rows.Err()
+	}
+	return nil
+}
+
+func (o *overlaidIndex) Close() error { return o.rows.Close() }
+
+// pending reports whether the transaction has written a key.
+func (t *target) pending(pk []byte) bool {
+	p := t.run.env.Pending
+	return p != nil && p.Lookup(t.def.ID, t.owner, pk) != nil
+}
+
+// byKey returns the rows of some spans of an index as the statement sees them,
+// in the order of the primary key. The keys are held in memory, the rows are
+// not.
+func (t *target) byKey(x *ddl.Index, spans []span) records {
+	k := &keyed{t: t}
+	for _, s := range spans {
+		if k.err = t.collectKeys(x.ID, s, &k.pks); k.err != nil {
+			return k
+		}
+	}
+	slices.SortFunc(k.pks, bytes.Compare)
+	return k
+}
+
+const keyOverhead = 24 // bytes of a slice
+
+func (t *target) collectKeys(x ident.IndexID, s span, pks *[][]byte) error {
+	env := t.run.env
+	entries := t.store.ScanIndex(env.View, t.owner, x, table.Span{Lo: s.lo, Hi: s.hi})
+	for entries.Next() {
+		if t.pending(entries.PK()) {
+			continue
+		}
+		*pks = append(*pks, bytes.Clone(entries.PK()))
+		if err := t.run.charge(int64(len(entries.PK()) + keyOverhead)); err != nil {
+			_ = entries.Close() // the limit's error comes first
+			return err
+		}
+	}
+	if err := entries.Close(); err != nil || env.Pending == nil {
+		return err
+	}
+	for _, h := range env.Pending.HeldIn(t.def.ID, t.owner, x, s.lo, s.hi) {
+		*pks = append(*pks, h.Write.PK)
+	}
+	return nil
+}
+
+// keyed are the rows of some keys.
+type keyed struct {
+	t   *target
+	pks [][]byte // those to come
+	pk  []byte
+	rec row.Record
+	err error
+}
+
+func (k *keyed) Next() bool {
+	if len(k.pks) == 0 || k.err != nil {
+		return false
+	}
+	k.pk, k.pks = k.pks[0], k.pks[1:]
+	if k.t.pending(k.pk) {
+		k.rec, _, k.err = k.t.recordAt(k.pk)
+	} else {
+		k.rec, k.err = k.t.store.Indexed(k.t.run.env.View, k.t.owner, k.pk)
+	}
+	return k.err == nil
+}
+
+func (k *keyed) Record() row.Record { return k.rec }
+func (k *keyed) PK() []byte         { return k.pk }
+func (k *keyed) Err() error         { return k.err }
+
+func (k *keyed) Close() error {
+	k.pks = nil
+	return k.err
+}
