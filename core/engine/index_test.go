@@ -51,6 +51,37 @@ func TestEngine_ExplainIndexes(t *testing.T) {
 	}
 }
 
+// TestEngine_PlansReadIndexes keeps plans of reads by an index, and leaves to the
+// engine what would come in another order.
+func TestEngine_PlansReadIndexes(t *testing.T) {
+	b := inMemory(t)
+	b.run(root, "CREATE NAMESPACE app")
+	b.run(root, "CREATE TABLE app.t (id INT PRIMARY KEY, a INT, b TEXT, u TEXT UNIQUE, INDEX ab (a, b))")
+	b.run(alice, "INSERT INTO app.t VALUES (1, 7, 'x', 'k'), (2, 7, 'w', 'l'), (3, 7, NULL, NULL), (4, 8, 'x', NULL)")
+	b.run(bob, "INSERT INTO app.t VALUES (1, 7, 'bob', 'k')")
+	for _, tt := range []struct{ sql, want string }{
+		{"SELECT id, b FROM app.t WHERE u = 'k'", "1 x"},
+		{"SELECT id FROM app.t WHERE a = 7 AND b = 'x'", "1"},
+		{"SELECT id FROM app.t WHERE a = 7 ORDER BY b LIMIT 2", "3\n2"},
+		{"SELECT id FROM app.t WHERE a = 7 ORDER BY b DESC LIMIT 2", "1\n2"},
+		{"SELECT id FROM app.t WHERE a = 7 AND b < 'x' ORDER BY b", "2"}, // not NULL
+		{"SELECT id FROM app.t WHERE a = 7 AND b > 'a' AND b <= 'x' ORDER BY b DESC", "1\n2"},
+		{"SELECT COUNT(*) FROM app.t WHERE a = 7", "3"},
+		{"SELECT COUNT(*) FROM app.t WHERE u = 'none'", "0"},
+		{"SELECT MAX(id) FROM app.t WHERE a = 8 AND b = 'x'", "4"},
+	} {
+		b.want(alice, tt.want, tt.sql)
+		if got := b.rows(alice, "EXPLAIN "+tt.sql); !strings.HasPrefix(got, "Direct plan, kept") {
+			t.Errorf("%s:\n%s", tt.sql, got)
+		}
+	}
+	b.want(bob, "1 bob", "SELECT id, b FROM app.t WHERE u = 'k'")
+	b.want(bob, "", "SELECT id, b FROM app.t WHERE u = 'l'")
+	b.want(alice, "1\n2\n3", "SELECT id FROM app.t WHERE a = 7")
+	b.run(root, "DROP INDEX ab ON app.t")
+	b.want(alice, "3\n2", "SELECT id FROM app.t WHERE a = 7 ORDER BY b LIMIT 2")
+}
+
 // TestEngine_IndexesSurviveARestart writes, restarts and reads by an index, with
 // both stores on disk.
 func TestEngine_IndexesSurviveARestart(t *testing.T) {

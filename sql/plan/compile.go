@@ -24,8 +24,9 @@ type plan struct {
 	params     int
 	literals   bool // some operands, or the owner, are tokens of the text
 
-	// The rows: those whose key begins with the values of prefix, and whose
+	// The rows: those whose key in path begins with the values of prefix, and whose
 	// next key column lies between the bounds.
+	path     path
 	prefix   []keyPart
 	low      *bound
 	high     *bound
@@ -80,9 +81,9 @@ func compile(t source, literals bool, env *engine.Env) *plan {
 	case insertRows:
 		ok = p.compileInsert(st)
 	case updateRow:
-		ok = p.compileKeys(st) && len(p.prefix) == len(p.def.PrimaryKey) && p.compileUpdate(st)
+		ok = p.compileKeys(st) && p.single() && p.compileUpdate(st)
 	case deleteRow:
-		ok = p.compileKeys(st) && len(p.prefix) == len(p.def.PrimaryKey)
+		ok = p.compileKeys(st) && p.single()
 	}
 	if !ok {
 		return nil
@@ -108,14 +109,14 @@ func (p *plan) resolve(st *statement, env *engine.Env) bool {
 	if len(def.Checks) > 0 && (st.verb == insertRows || st.verb == updateRow) {
 		return false // the engine evaluates CHECK
 	}
-	p.def, p.shards = def, newPartitions(env.DB, def)
+	p.def, p.path, p.shards = def, keyPath(def), newPartitions(env.DB, def)
 	p.schema, err = env.Catalog.Schema(def.ID, def.Version)
 	return err == nil && len(p.schema.Kinds) == len(def.Columns)
 }
 
 func (p *plan) compileSelect(st *statement) bool {
 	p.limit, p.count = st.limit, st.counts()
-	if !p.compileKeys(st) {
+	if !p.compileKeys(st) && !p.compileIndex(st) {
 		return false
 	}
 	switch {
@@ -183,10 +184,11 @@ func (p *plan) want(i int) {
 	}
 }
 
-// compileKeys turns conditions into a prefix of the key and a range behind it.
+// compileKeys turns conditions into a prefix of the path's columns and a range
+// behind it.
 func (p *plan) compileKeys(st *statement) bool {
 	taken := 0
-	for _, c := range p.def.PrimaryKey {
+	for _, c := range p.path.columns {
 		col := &p.def.Columns[c]
 		eq := -1
 		for i := range st.where {
@@ -229,14 +231,14 @@ func (p *plan) compileRange(st *statement, col *ddl.Column) (taken int) {
 	return taken
 }
 
-// compileOrder checks that the ORDER BY is that of the key behind the prefix.
+// compileOrder checks that the ORDER BY is that of the path behind the prefix.
 func (p *plan) compileOrder(st *statement) bool {
 	next := len(p.prefix)
 	for i, name := range st.order {
 		if p.inPrefix(name) {
 			continue
 		}
-		if next == len(p.def.PrimaryKey) || p.def.Columns[p.def.PrimaryKey[next]].Name != name {
+		if next == len(p.path.columns) || p.def.Columns[p.path.columns[next]].Name != name {
 			return false
 		}
 		if next > len(p.prefix) && st.desc[i] != p.reverse {

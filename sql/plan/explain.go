@@ -47,7 +47,7 @@ func (c *Cache) Explain(st *dialect.Statement, env *engine.Env) []engine.Step {
 	if !ok {
 		return nil
 	}
-	add(engine.KeyStep(x.def, conditions, len(x.prefix) == len(x.def.PrimaryKey), x.reverse))
+	add(x.step(conditions))
 	return steps
 }
 

@@ -23,9 +23,9 @@ const unlimited = -1
 // scan. The values of a row are valid until Next.
 type rows struct {
 	x     *execution
-	scan  *table.Rows // nil for a row by its key, and behind the last row
-	one   bool        // vals holds a row that was not given out yet
-	left  int64       // rows to give out, or unlimited
+	scan  scanner // nil for a row by its key, and behind the last row
+	one   bool    // vals holds a row that was not given out yet
+	left  int64   // rows to give out, or unlimited
 	steps int
 	rec   row.Record    // where the scan is
 	vals  []value.Value // of all columns
@@ -45,6 +45,9 @@ func (x *execution) selectRows(ctx context.Context) (handled bool, err error) {
 		}
 		x.rows.left = n.Int()
 	}
+	if usable, err := x.usable(); err != nil || !usable {
+		return err != nil, err
+	}
 	var room [64]byte
 	span, empty, ok := x.span(room[:0])
 	switch {
@@ -61,10 +64,10 @@ func (x *execution) selectRows(ctx context.Context) (handled bool, err error) {
 	switch {
 	case empty || x.rows.left == 0:
 		return true, nil
-	case len(x.prefix) == len(x.def.PrimaryKey):
+	case x.single():
 		return x.rows.get(span.Lo)
 	}
-	x.rows.scan = x.store.Scan(x.env.View, x.user, span)
+	x.rows.scan = x.scan(span)
 	return true, nil
 }
 
@@ -77,7 +80,7 @@ func (x *execution) span(buf []byte) (s table.Span, empty, ok bool) {
 		}
 	}
 	s = table.Span{Lo: buf, Reverse: x.reverse}
-	if len(x.prefix) == len(x.def.PrimaryKey) {
+	if x.single() {
 		return s, false, true
 	}
 	s.Hi = row.PrefixEnd(buf)
@@ -93,6 +96,9 @@ func (x *execution) span(buf []byte) (s table.Span, empty, ok bool) {
 			s.Lo = row.PrefixEnd(s.Lo)
 		}
 	}
+	if x.low == nil && x.path.index != nil {
+		s.Lo = aboveNull(prefix)
+	}
 	if x.high != nil {
 		if s.Hi, ok = x.appendKey(prefix, x.high.keyPart); !ok {
 			return s, false, false
@@ -106,7 +112,7 @@ func (x *execution) span(buf []byte) (s table.Span, empty, ok bool) {
 
 // get reads the row of a key.
 func (r *rows) get(pk []byte) (handled bool, err error) {
-	rec, found, err := r.x.record(pk)
+	rec, found, err := r.x.find(pk)
 	if err != nil || !found {
 		return true, err
 	}
@@ -229,14 +235,14 @@ func (r *rows) each(
 	if empty {
 		return nil
 	}
-	if len(r.x.prefix) == len(r.x.def.PrimaryKey) {
-		rec, found, err := r.x.record(s.Lo)
+	if r.x.single() {
+		rec, found, err := r.x.find(s.Lo)
 		if err != nil || !found {
 			return err
 		}
 		return f(&rec)
 	}
-	r.scan = r.x.store.Scan(r.x.env.View, r.x.user, s)
+	r.scan = r.x.scan(s)
 	for {
 		ok, err := r.step(ctx)
 		if ok {
