@@ -53,11 +53,11 @@ func (r *relation) PreciseMatch() bool { return false }
 
 // LookupPartitions implements gms.IndexedTable.
 func (r *relation) LookupPartitions(_ *gms.Context, l gms.IndexLookup) (gms.PartitionIter, error) {
-	if l.IsEmptyRange {
-		return &partIter{done: true}, nil
-	}
 	x, isOurs := l.Index.(tableIndex)
 	ranges, ok := l.Ranges.(gms.MySQLRangeCollection)
+	if l.IsEmptyRange && !findsNull(ranges) {
+		return &partIter{done: true}, nil
+	}
 	if !ok || !isOurs {
 		return nil, fault.New(fault.Internal, "index ranges of type %T of an index of type %T",
 			l.Ranges, l.Index)
@@ -75,6 +75,24 @@ func (r *relation) LookupPartitions(_ *gms.Context, l gms.IndexLookup) (gms.Part
 	to.spans = merge(spans)
 	to.byKey = r.target.order == keyOrder && x.path.index != nil && (to.byKey || len(to.spans) > 1)
 	return &partIter{part: part(to)}, nil
+}
+
+// findsNull reports whether a range that the library calls empty looks for NULL
+// in a column, and for none that compares with NULL in another. It means so
+// where a join compares by <=>, and where the range is empty its bounds say it.
+func findsNull(ranges gms.MySQLRangeCollection) bool {
+	if len(ranges) != 1 {
+		return false
+	}
+	null := false
+	for _, col := range ranges[0] {
+		if cut, ok := col.LowerBound.(gms.Below); ok && cut.Key == nil {
+			return false
+		}
+		_, above := col.UpperBound.(gms.AboveNull)
+		null = null || above
+	}
+	return null
 }
 
 func sortSpans(spans []span) {

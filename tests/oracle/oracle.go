@@ -14,7 +14,8 @@
 //   - assignments that read what the same UPDATE assigns: MySQL goes from left
 //     to right, SQLite reads the old row; likewise a subquery of a write that
 //     reads the table that is written
-//   - UPDATE of the keys of many rows: SQLite looks for duplicates at each row
+//   - UPDATE of the keys, or of what is unique, of many rows: SQLite looks for
+//     duplicates at each row
 //   - chains of INTERSECT and UNION, which have no precedence in SQLite
 //
 // Left out too is what the query engine is known to answer wrongly or not at
@@ -49,6 +50,7 @@ type Table struct {
 	Name    string
 	Columns []Column
 	Keys    int // the first columns are its key
+	Indexes []Index
 }
 
 // Column is a column of a table.
@@ -96,7 +98,9 @@ type Generator struct {
 func New(r *rand.Rand) *Generator {
 	g := &Generator{Rand: r}
 	for i := range 2 + g.IntN(3) {
-		g.Tables = append(g.Tables, g.table(fmt.Sprintf("t%d", i)))
+		t := g.table(fmt.Sprintf("t%d", i))
+		g.index(t)
+		g.Tables = append(g.Tables, t)
 	}
 	return g
 }

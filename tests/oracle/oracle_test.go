@@ -154,8 +154,11 @@ func (tr *trial) round(g *oracle.Generator, round int) {
 		}
 	}
 	for _, t := range g.Tables {
-		for range 4 {
+		for n := range 4 {
 			tr.write(g, g.Insert(t, 1+g.IntN(3)), round)
+			if n == 1 { // over some rows
+				tr.index(t)
+			}
 		}
 	}
 	for range 60 {
@@ -166,6 +169,19 @@ func (tr *trial) round(g *oracle.Generator, round int) {
 			tr.write(g, g.Write(), round)
 		} else {
 			tr.query(g, g.Query(), round)
+		}
+	}
+}
+
+// index makes the indexes of a table. One that can't be unique is made by none.
+func (tr *trial) index(t *oracle.Table) {
+	for _, create := range t.CreateIndexes() {
+		_, err := tr.other.Exec(create)
+		for _, db := range []*engine.Engine{tr.direct, tr.plain} {
+			sql := strings.Replace(create, " ON ", " ON o.", 1)
+			if _, own := db.Query(tr.t.Context(), root, sql); (own == nil) != (err == nil) {
+				tr.t.Errorf("%s: %v, SQLite %v", create, own, err)
+			}
 		}
 	}
 }
@@ -234,6 +250,9 @@ func (tr *trial) dump(g *oracle.Generator) string {
 	var b strings.Builder
 	for _, t := range g.Tables {
 		b.WriteString(t.Create() + ";\n")
+		for _, create := range t.CreateIndexes() {
+			b.WriteString(create + ";\n")
+		}
 		a := tr.ask(oracle.Statement{SQLite: "SELECT * FROM " + t.Name})
 		for _, r := range a.rows {
 			fmt.Fprintf(&b, "INSERT INTO %s VALUES (%s);\n", t.Name, r)

@@ -252,6 +252,9 @@ func (g *Generator) keyed(t *Table, bound int) string {
 // or a range of keys, in the order of the key.
 func (g *Generator) ranged() Statement {
 	t := g.anyTable()
+	if len(t.Indexes) > 0 && g.one(2) {
+		return g.indexed(t)
+	}
 	bound := g.IntN(t.Keys + 1)
 	where := g.keyed(t, bound)
 	var names, order []string

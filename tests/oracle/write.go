@@ -67,18 +67,18 @@ func columnsOf(t *Table) scope {
 }
 
 func (g *Generator) update(t *Table) string {
-	if g.one(6) { // of a whole key
-		var where []string
-		for _, c := range t.Columns[:t.Keys] {
-			where = append(where, c.Name+" = "+g.literal(c.Text))
+	var free []Column
+	for _, c := range t.Columns[t.Keys:] {
+		if !t.unique(c.Name) {
+			free = append(free, c)
 		}
-		c := t.Columns[g.IntN(t.Keys)]
-		return fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", t.Name, c.Name, g.literal(c.Text),
-			strings.Join(where, " AND "))
+	}
+	if g.one(6) || len(free) == 0 { // of a whole key
+		c := t.Columns[g.IntN(len(t.Columns))]
+		return fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", t.Name, c.Name, g.literal(c.Text), g.whole(t))
 	}
 	s := scope{depth: 2}
 	var sets []string
-	free := t.Columns[t.Keys:]
 	assigned := map[string]bool{}
 	for _, i := range g.Perm(len(free))[:1+g.IntN(min(2, len(free)))] {
 		assigned[free[i].Name] = true
