@@ -75,7 +75,8 @@ func (g *Generator) update(t *Table) string {
 	}
 	if g.one(6) || len(free) == 0 { // of a whole key
 		c := t.Columns[g.IntN(len(t.Columns))]
-		return fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", t.Name, c.Name, g.literal(c.Text), g.whole(t))
+		return fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", t.Name, c.Name, g.literal(c.Text),
+			g.whole(t))
 	}
 	s := scope{depth: 2}
 	var sets []string
