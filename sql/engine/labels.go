@@ -7,6 +7,7 @@ import (
 
 	gms "github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/expression"
+	"github.com/dolthub/go-mysql-server/sql/expression/function/aggregation"
 	"github.com/dolthub/go-mysql-server/sql/transform"
 	"github.com/dolthub/go-mysql-server/sql/types"
 
@@ -159,6 +160,10 @@ func positioned(
 	switch e := e.(type) {
 	case *expression.Arithmetic, *expression.Div, *expression.IntDiv, *expression.Mod,
 		*expression.UnaryMinus:
+	case gms.Aggregation:
+		if !addsUp(e) {
+			return e, transform.SameTree, nil
+		}
 	case *expression.Convert:
 		if !types.IsNumber(e.Type(ctx)) {
 			return e, transform.SameTree, nil
@@ -170,19 +175,21 @@ func positioned(
 	default:
 		return e, transform.SameTree, nil
 	}
-	children, changed := e.Children(), false
-	out := make([]gms.Expression, len(children))
-	for i, c := range children {
-		out[i] = c
-		if l, ok := c.Type(ctx).(*labels); ok {
-			out[i], changed = &positionOf{expression.UnaryExpressionStub{Child: c}, l}, true
+	return replaceChildren(ctx, e, func(c gms.Expression, t gms.Type) gms.Expression {
+		if l, ok := t.(*labels); ok {
+			return &positionOf{expression.UnaryExpressionStub{Child: c}, l}
 		}
+		return nil
+	})
+}
+
+// addsUp reports whether e is an aggregate that adds numbers up.
+func addsUp(e gms.Expression) bool {
+	switch e.(type) {
+	case *aggregation.Sum, *aggregation.Avg:
+		return true
 	}
-	if !changed {
-		return e, transform.SameTree, nil
-	}
-	with, err := e.WithChildren(ctx, out...)
-	return with, transform.NewTree, err
+	return false
 }
 
 func withNumber(ctx *gms.Context, list []gms.Expression) bool {

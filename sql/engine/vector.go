@@ -174,6 +174,14 @@ func asVectors(
 	ctx *gms.Context, e gms.Expression,
 ) (gms.Expression, transform.TreeIdentity, error) {
 	switch e := e.(type) {
+	case *expression.Arithmetic, *expression.Div, *expression.IntDiv, *expression.Mod,
+		*expression.UnaryMinus:
+		return noNumber(ctx, e)
+	case gms.Aggregation:
+		if addsUp(e) {
+			return noNumber(ctx, e)
+		}
+		return e, transform.SameTree, nil
 	case expression.Comparer, *expression.InTuple, *expression.Between:
 	case gms.FunctionExpression:
 		switch e.FunctionName() {
@@ -201,6 +209,18 @@ func asVectors(
 	}
 	with, err := e.WithChildren(ctx, out...)
 	return with, transform.NewTree, err
+}
+
+// noNumber refuses to compute with embeddings, whose bytes the library would
+// read as a number.
+func noNumber(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.TreeIdentity, error) {
+	for _, c := range e.Children() {
+		if _, interval := c.(*expression.Interval); !interval && isVector(c.Type(ctx)) {
+			return nil, transform.SameTree, fault.New(fault.TypeMismatch,
+				"an EMBEDDING is no number; use COSINE_DISTANCE or L2_DISTANCE")
+		}
+	}
+	return e, transform.SameTree, nil
 }
 
 func readAsVectors(
