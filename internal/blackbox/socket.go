@@ -25,6 +25,7 @@ type Message struct {
 	OldValues      []map[string]any `json:"old_values"`
 	Seq            string           `json:"seq"`
 	Commit         bool             `json:"commit"`
+	Append         *Append          `json:"append"`
 	BatchControl   *BatchControl    `json:"batch_control"`
 	Code           string           `json:"code"`
 	Message        string           `json:"message"`
@@ -34,6 +35,13 @@ type Message struct {
 	Status         string           `json:"status"`
 	Error          *Error           `json:"error"`
 	Raw            []byte           `json:"-"` // the whole message as it came
+}
+
+// Append is text that was put behind that of a column.
+type Append struct {
+	Column string `json:"column"`
+	Offset int    `json:"offset"`
+	Text   string `json:"text"`
 }
 
 // BatchControl says where in a snapshot a batch stands.

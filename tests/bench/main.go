@@ -89,6 +89,7 @@ func (b *bench) run(ctx context.Context) error {
 		{"start", b.start},
 		{"kalamdb", b.kalamdb},
 		{"notify", b.notify},
+		{"append", b.appended},
 		{"stalled", b.stalled},
 		{"subscriptions", b.subscriptions},
 		{"reconnect", b.reconnect},
