@@ -10,7 +10,9 @@
 //  2. A row that stops matching is told as a Delete with reason Leave, one
 //     that starts matching as an Insert with reason Enter, judged on the old
 //     and the new row. An update that changes nothing the query shows is not
-//     told (name _seq or _updated in the query to see every one).
+//     told (name _seq or _updated in the query to see every one). Text that
+//     was appended is told as the text and where it begins, to a query that shows
+//     the column as it is and the whole primary key.
 //  3. A subscription that resumes from a cursor gets exactly what was missed,
 //     also after a restart. A cursor inside a commit that has more to tell
 //     resumes at that commit's start. When history no longer reaches back, a

@@ -184,6 +184,11 @@ func (s *rowset) extend(schema *Schema, key Row, a *Append) error {
 		return errInconsistent
 	}
 	values := slices.Clone(r.values) // rows that were handed out stay as they are
+	for name, j := range r.schema.index { // what comes beside the key, _seq
+		if raw, err := key.find(name); err == nil {
+			values[j] = raw
+		}
+	}
 	values[i] = appendString(nil, before+a.Text)
 	s.rows[at].row = Row{schema: r.schema, values: values}
 	return nil

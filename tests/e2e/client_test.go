@@ -139,9 +139,9 @@ func TestClient_view_survives_a_bad_network(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var views []*client.View
-	for _, where := range []string{"", " WHERE grp = 1", " WHERE grp <> 0 AND n % 2 = 0",
-		" WHERE text LIKE 'gr%'"} {
-		v, err := c.Live(ctx, "SELECT * FROM "+n.ns+".t"+where, client.LiveOptions{})
+	for _, q := range [][2]string{{"*", ""}, {"*", " WHERE grp = 1"},
+		{"*", " WHERE grp <> 0 AND n % 2 = 0"}, {"*", " WHERE text LIKE 'gr%'"}, {"id, text, _seq", ""}} {
+		v, err := c.Live(ctx, "SELECT "+q[0]+" FROM "+n.ns+".t"+q[1], client.LiveOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

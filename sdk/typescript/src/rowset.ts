@@ -127,7 +127,12 @@ export class Rowset {
     }
     const before = String(there.row[a.column] ?? "");
     if (utf8Length(before) !== a.offset) throw new Inconsistent("an append at a wrong offset");
-    this.list[at] = { ...there, row: { ...there.row, [a.column]: before + a.text } };
+    const row = { ...there.row };
+    for (const [name, value] of Object.entries(k.row)) {
+      if (name in row) row[name] = value; // what comes beside the key, _seq
+    }
+    row[a.column] = before + a.text;
+    this.list[at] = { ...there, row };
   }
 
   private put(k: Keyed, position: number | undefined): void {

@@ -74,6 +74,9 @@ test("appends text at its offset in bytes", () => {
   r.apply(append(13, "?"));
   assert.equal(r.shown(), "1=grüße 😀!?");
   assert.throws(() => r.apply(append(13, "again")), Inconsistent);
+  const shown = rowset([{ ...row("1", "a"), _seq: "4" }, row("2", "b")]);
+  shown.apply(append(1, "!"));
+  assert.deepEqual(shown.set.rows().map((x) => x._seq), ["5", undefined]);
 });
 
 test("takes the whole row where there is no key", () => {
