@@ -183,7 +183,7 @@ func (s *rowset) extend(schema *Schema, key Row, a *Append) error {
 	if len(before) != a.Offset {
 		return errInconsistent
 	}
-	values := slices.Clone(r.values) // rows that were handed out stay as they are
+	values := slices.Clone(r.values)      // rows that were handed out stay as they are
 	for name, j := range r.schema.index { // what comes beside the key, _seq
 		if raw, err := key.find(name); err == nil {
 			values[j] = raw

@@ -67,6 +67,16 @@ func TestAppend_AnswersLikeAnUpdate(t *testing.T) {
 	}
 }
 
+func TestAppend_SharedTables(t *testing.T) {
+	b := answers(t, engine.Options{})
+	b.run(root, "CREATE SHARED TABLE ai.board (id INT PRIMARY KEY, content TEXT) WITH (ACCESS = 'public')")
+	b.run(service, "INSERT INTO ai.board VALUES (1, 'a')")
+	b.run(service, "UPDATE ai.board SET content = CONCAT(content, 'b') WHERE id = 1")
+	b.run(root, "UPDATE ai.board SET content = CONCAT(content, 'c') WHERE id = 1")
+	b.fails(alice, fault.PermissionDenied, "UPDATE ai.board SET content = CONCAT(content, 'd') WHERE id = 1")
+	b.want(alice, "abc", "SELECT content FROM ai.board")
+}
+
 func TestAppend_Transactions(t *testing.T) {
 	b := answers(t, engine.Options{})
 	b.run(alice, "INSERT INTO ai.answers (id, content) VALUES (1, 'a')")
@@ -223,7 +233,9 @@ func TestAppend_Live(t *testing.T) {
 	loud := b.follow(alice, "SELECT id, UPPER(content) FROM ai.answers", nil)
 	blind := b.follow(alice, "SELECT id, state FROM ai.answers", nil)
 	bare := b.follow(alice, "SELECT content FROM ai.answers", nil)
+	twice := b.follow(alice, "SELECT id, content, content AS again FROM ai.answers WHERE id = 1", nil)
 	all("snapshot 1 ü 9 long")
+	twice("snapshot 1 ü ü")
 	bare("snapshot ü long")
 	loud("snapshot 1 Ü 9 LONG")
 	blind("snapshot 1 on 9 on")
@@ -231,6 +243,7 @@ func TestAppend_Live(t *testing.T) {
 	b.run(alice, appendOne, "ß")
 	all("append 1 content 2+ß")
 	long("insert 1 üß")
+	twice("update 1 üß üß")
 	loud("update 1 Üß")
 	bare("update üß")
 	withSeq := b.follow(alice, "SELECT id, content, _seq FROM ai.answers WHERE state = 'on'", nil)
