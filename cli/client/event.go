@@ -15,8 +15,9 @@ type Kind string
 
 // The kinds of events. A subscription gives Snapshot events until one that is
 // Ready, then Insert, Update and Delete in the order of commits. After Resync
-// the reader drops what it has: a new snapshot follows. Schema comes before
-// the first row that has another schema.
+// the reader drops what it has: a new snapshot follows. Altered comes before
+// the first row that has another schema. Older answers LoadOlder: its rows
+// stand behind those that are there.
 const (
 	Snapshot Kind = "snapshot"
 	Insert   Kind = "insert"
@@ -24,6 +25,7 @@ const (
 	Delete   Kind = "delete"
 	Resync   Kind = "resync"
 	Altered  Kind = "schema"
+	Older    Kind = "older"
 )
 
 // Event is one thing a subscription tells. It is the caller's.
@@ -45,6 +47,9 @@ type Event struct {
 
 	Schema *Schema // the columns of Rows
 
+	More bool  // of an Older: there are others to load
+	Err  error // of an Older: why there are no rows
+
 	// Position is the place of the row in the window of a query with ORDER BY
 	// and LIMIT, from 0, when the changes before were applied: where it is now,
 	// or of a Delete where it was. nil for other queries.
@@ -55,6 +60,7 @@ type Event struct {
 
 	cursor clock.Seq // where to resume once this was read; 0: as before
 	next   bool      // reading it asks the server for the next batch
+	grows  bool      // of a Snapshot that is Ready: an Older follows at once
 }
 
 // Append is text that was put behind a column's text.

@@ -50,6 +50,16 @@ func (s *rowset) load(e Event) error {
 	return s.seal(e.Schema)
 }
 
+// extendBy puts rows behind a window, or none of them.
+func (s *rowset) extendBy(e Event) error {
+	next := rowset{key: s.key, merged: s.merged, rows: slices.Clone(s.rows)}
+	if err := next.load(Event{Rows: e.Rows, Schema: e.Schema, Ready: true}); err != nil {
+		return errInconsistent
+	}
+	*s = next
+	return nil
+}
+
 // seal looks at the order of a snapshot that is whole.
 func (s *rowset) seal(schema *Schema) error {
 	if len(s.keyColumns(schema)) == 0 {
@@ -86,9 +96,9 @@ func (s *rowset) apply(e Event) error {
 func (s *rowset) applyRow(e Event, i int) error {
 	switch {
 	case e.Kind == Delete && i < len(e.Old):
-		return s.remove(e.Schema, e.Old[i])
+		return s.remove(e.Schema, e.Old[i], e.Position)
 	case e.Kind == Delete:
-		return s.remove(e.Schema, e.Rows[i])
+		return s.remove(e.Schema, e.Rows[i], e.Position)
 	case i >= len(e.Rows):
 		return errInconsistent
 	case e.Append != nil:
@@ -149,12 +159,18 @@ func (s *rowset) replace(schema *Schema, row, old Row, position *int) error {
 	return s.put(keyedRow{k, row}, position)
 }
 
-func (s *rowset) remove(schema *Schema, old Row) error {
+// remove takes a row out: that at the position, where one is named, since rows
+// without a key may be there twice.
+func (s *rowset) remove(schema *Schema, old Row, position *int) error {
 	k, err := s.keyOf(schema, old)
 	if err != nil {
 		return err
 	}
 	at, found := s.find(k)
+	if position != nil {
+		at = *position
+		found = at >= 0 && at < len(s.rows) && s.rows[at].key == k
+	}
 	switch {
 	case found:
 		s.rows = slices.Delete(s.rows, at, at+1)

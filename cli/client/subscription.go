@@ -71,6 +71,8 @@ type Subscription struct {
 	ready   bool      // the snapshot is whole, so the cursor counts
 	told    bool      // the reader was given a Ready
 	begun   bool      // part of a snapshot was queued
+	grown   int       // rows that were asked for behind a window
+	asked   bool      // load_older was sent and not answered
 	read    clock.Seq // cursor of what the reader has
 	err     error     // once ended
 }
@@ -177,6 +179,38 @@ func (s *Subscription) Close() error {
 	return nil
 }
 
+// LoadOlder asks for rows that stand behind those of a query with ORDER BY and
+// LIMIT, which is followed over them from then on. The answer is an Older event;
+// several requests may have one answer. When the connection is lost, the window
+// is asked for again as it was.
+func (s *Subscription) LoadOlder(rows int) error {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	switch {
+	case s.phase == ended:
+		return s.err
+	case rows < 1:
+		return fault.New(fault.InvalidParameter, "the number of rows must be positive")
+	}
+	s.grown += rows
+	if s.phase == active && s.told && s.ready {
+		s.askLocked(rows)
+	}
+	return nil
+}
+
+func (s *Subscription) askLocked(rows int) {
+	s.asked = true
+	s.l.writeLocked(loadOlder{"load_older", s.id, rows})
+}
+
+// loadOlder asks for rows behind a window.
+type loadOlder struct {
+	Type           wire.Type `json:"type"`
+	SubscriptionID string    `json:"subscription_id"`
+	Count          int       `json:"count"`
+}
+
 // restart drops what is known of the query: a Resync and a new snapshot follow
 // what is queued.
 func (s *Subscription) restart(reason string) {
@@ -222,7 +256,7 @@ func (s *Subscription) leaveLocked() {
 // for this subscription any more.
 func (s *Subscription) dropLocked() {
 	delete(s.l.byID, s.id)
-	s.id, s.pending = "", nil
+	s.id, s.pending, s.asked = "", nil, false
 	s.phase = idle
 }
 

@@ -19,6 +19,9 @@ func (s *Subscription) openLocked(id string) any {
 	if s.opts.BatchSize > 0 {
 		o.BatchSize = &s.opts.BatchSize
 	}
+	if s.grown > 0 {
+		s.cursor = 0 // a grown window is no base of one that begins small again
+	}
 	s.ready = s.cursor > 0
 	switch {
 	case s.cursor > 0:
@@ -44,6 +47,7 @@ func nextBatch(id string, last clock.Seq) wire.NextBatch {
 // restartLocked tells the reader that a new snapshot follows.
 func (s *Subscription) restartLocked(reason string) {
 	s.cursor, s.ready, s.begun, s.told, s.pending = 0, false, false, false, nil
+	s.asked = false
 	s.pushLocked(Event{Kind: Resync, Reason: reason})
 }
 
@@ -87,6 +91,12 @@ func (s *Subscription) batchLocked(f *frame) {
 		last = clock.Seq(*p)
 	}
 	done := f.BatchControl.Status == wire.Ready
+	if s.told && s.asked {
+		s.asked = false
+		s.pushLocked(Event{Kind: Older, Rows: s.layout.rows(f.Rows), Schema: s.layout.schema,
+			More: f.BatchControl.HasMore})
+		return
+	}
 	if s.ready && len(f.Rows) == 0 && s.told {
 		return // resumed: the reader has its snapshot, and its cursor stands
 	}
@@ -98,6 +108,10 @@ func (s *Subscription) batchLocked(f *frame) {
 	}
 	s.begun = true
 	s.told = s.told || done
+	if done && s.grown > 0 {
+		e.grows = true
+		s.askLocked(s.grown)
+	}
 	s.pushLocked(e)
 }
 
@@ -163,6 +177,11 @@ func endCode(reason string) fault.Code {
 func (s *Subscription) refusedLocked(code fault.Code, message string) {
 	known := code.Info().Code == code
 	switch {
+	case s.asked && (code == fault.InvalidParameter || code == fault.LiveUnsupportedQuery ||
+		code == fault.Unsupported): // the query itself goes on
+		s.asked, s.grown = false, 0
+		s.pushLocked(Event{Kind: Older, Schema: s.layout.schema, Err: fault.New(code, "%s", message)})
+		return
 	case code == fault.SlowConsumer && s.opts.Policy == wire.Disconnect:
 		s.dropLocked()
 		s.endLocked(fault.New(code, "%s; go on from the cursor", message))

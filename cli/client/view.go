@@ -52,8 +52,11 @@ type View struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 
+	older chan Event // cap 1: the answer to LoadOlder, applied
+
 	changed chan struct{} // cap 1: there is a newer state, or err
 	ready   chan struct{} // closed by the first state, or err
+	ended   chan struct{} // closed with err
 	given   uint64        // Version that Next returned last
 
 	mu      sync.Mutex
@@ -75,7 +78,8 @@ func (c *Client) Live(ctx context.Context, sql string, opts LiveOptions) (*View,
 	if err != nil {
 		return nil, err
 	}
-	v := &View{sub: sub, changed: make(chan struct{}, 1), ready: make(chan struct{})}
+	v := &View{sub: sub, changed: make(chan struct{}, 1), ready: make(chan struct{}),
+		ended: make(chan struct{}), older: make(chan Event, 1)}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	v.stop = stop
 	f := &follower{v: v, key: opts.Key, merged: opts.Policy == wire.Conflate}
@@ -167,6 +171,30 @@ func (v *View) newest() (State, error) {
 	return s, v.err
 }
 
+// LoadOlder has the View hold more rows of a query with ORDER BY and LIMIT: those
+// that stand behind the ones it has, which are kept current like them. It waits
+// for the answer until ctx ends, and reports whether there are others. One
+// goroutine at a time may call it.
+func (v *View) LoadOlder(ctx context.Context, rows int) (more bool, err error) {
+	select {
+	case <-v.older: // of a call that did not wait for it
+	default:
+	}
+	if err := v.sub.LoadOlder(rows); err != nil {
+		return false, err
+	}
+	for {
+		select {
+		case e := <-v.older:
+			return e.More, e.Err
+		case <-v.ended:
+			return false, v.Err()
+		case <-ctx.Done():
+			return false, fault.From(ctx.Err())
+		}
+	}
+}
+
 // SQL returns the query.
 func (v *View) SQL() string { return v.sub.SQL() }
 
@@ -194,6 +222,7 @@ func (v *View) fail(err error) {
 	if first {
 		close(v.ready)
 	}
+	close(v.ended)
 	v.tell()
 }
 
@@ -230,6 +259,7 @@ type follower struct {
 	key      []string
 	merged   bool
 	loading  *rowset // the snapshot that is arriving
+	grows    bool    // it is whole but for the rows behind its window
 	commit   []Event // the commit that is arriving
 	skip     bool    // what comes before the next Resync is of no use
 	restarts int
@@ -265,7 +295,7 @@ func (f *follower) restart() error {
 func (f *follower) take(e Event) error {
 	switch e.Kind {
 	case Resync:
-		f.loading, f.commit, f.skip = nil, nil, false
+		f.loading, f.grows, f.commit, f.skip = nil, false, nil, false
 		return nil
 	case Altered:
 		f.commit = nil
@@ -276,6 +306,12 @@ func (f *follower) take(e Event) error {
 		return nil
 	case e.Kind == Snapshot:
 		return f.snapshot(e)
+	case e.Kind == Older:
+		return f.older(e)
+	case f.grows: // the change is one of the window as it is
+		if err := f.show(e.Schema); err != nil {
+			return err
+		}
 	}
 	f.commit = append(f.commit, e)
 	if !e.Commit {
@@ -293,12 +329,46 @@ func (f *follower) snapshot(e Event) error {
 	if err := f.loading.load(e); err != nil || !e.Ready {
 		return err
 	}
+	if f.grows = e.grows; f.grows {
+		return nil
+	}
+	return f.show(e.Schema)
+}
+
+// show makes the snapshot that has arrived the result.
+func (f *follower) show(schema *Schema) error {
 	whole := f.loading
-	f.loading = nil
-	return f.v.publish(e.Schema, func() error {
+	f.loading, f.grows = nil, false
+	return f.v.publish(schema, func() error {
 		f.v.result = whole
 		return nil
 	})
+}
+
+// older puts rows behind those that are there.
+func (f *follower) older(e Event) (err error) {
+	switch {
+	case e.Err != nil && f.grows:
+		err = f.show(e.Schema)
+	case f.grows:
+		if err = f.loading.extendBy(e); err == nil {
+			err = f.show(e.Schema)
+		}
+	case e.Err == nil:
+		err = f.v.publish(e.Schema, func() error {
+			if f.v.result == nil {
+				return errInconsistent
+			}
+			return f.v.result.extendBy(e)
+		})
+	}
+	if err == nil {
+		select {
+		case f.v.older <- e:
+		default: // nobody waits
+		}
+	}
+	return err
 }
 
 // apply applies a commit, or none of it.

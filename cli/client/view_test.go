@@ -120,6 +120,58 @@ func TestView_window_follows_positions(t *testing.T) {
 	w.want("20=z 30=message 30 40=e")
 }
 
+func TestView_LoadOlder(t *testing.T) {
+	s, c := open(t, nil)
+	s.Commit(30, 20)
+	w := watch(t, c, client.LiveOptions{})
+	w.want("30=message 30 20=message 20")
+	_, err := w.v.LoadOlder(soon(t), 2)
+	wantCode(t, err, fault.LiveUnsupportedQuery) // and the query goes on
+	_, err = w.v.LoadOlder(soon(t), 0)
+	wantCode(t, err, fault.InvalidParameter)
+	s.Older(10, 9, 8)
+	if more, err := w.v.LoadOlder(soon(t), 2); err != nil || !more {
+		t.Fatalf("%v, %v", more, err)
+	}
+	w.want("30=message 30 20=message 20 10=message 10 9=message 9")
+	s.Raw(change(201, "delete", `"position":2,`+olds("10")), change(202, "insert", `"position":0,`+rows("40", "d")))
+	w.want("40=d 30=message 30 20=message 20 9=message 9")
+
+	// The grown window comes back whole.
+	s.Older(8, 7)
+	s.Drop()
+	until(t, func() bool { return len(s.Opened()) == 2 })
+	if o := s.Opened()[1].Options; o.From != nil {
+		t.Errorf("a grown window was resumed: %+v", o)
+	}
+	for st, err := range w.v.States(soon(t)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(st.Rows); n != 4 {
+			t.Fatalf("a state of %d rows: %s", n, shown(st))
+		}
+		if shown(st) == "30=message 30 20=message 20 8=message 8 7=message 7" {
+			break
+		}
+	}
+	s.Raw(change(301, "update", `"position":0,`+rows("7", "seven")+","+olds("7")))
+	w.want("7=seven 30=message 30 20=message 20 8=message 8")
+	if err := w.v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.v.LoadOlder(soon(t), 1)
+	wantCode(t, err, fault.Cancelled)
+}
+
+func TestView_equal_rows_leave_by_their_position(t *testing.T) {
+	s, c := open(t, nil)
+	w := watch(t, c, client.LiveOptions{Key: []string{}})
+	s.Raw(change(201, "insert", `"position":0,`+rows("1", "a")), change(202, "insert", `"position":1,`+rows("2", "b")),
+		change(203, "insert", `"position":2,`+rows("1", "a")), change(204, "delete", `"position":0,"old_values":[{"id":"1","text":"a"}]`))
+	w.want("2=b 1=a")
+}
+
 func TestView_appends_text(t *testing.T) {
 	s, c := open(t, nil)
 	s.Commit(1)

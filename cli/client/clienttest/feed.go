@@ -34,6 +34,7 @@ type feed struct {
 	warn    int      // warnings of a token's end, told to each socket once
 	muted   bool     // pings are not answered
 	stalled bool     // next_batch is not answered
+	older   []int    // rows that load_older finds; it is refused without any
 	raws    []string // messages in place of changes, sent to each socket once
 	byes    int      // closings, told to each socket once
 	bye     error
@@ -124,6 +125,12 @@ func (s *Server) WarnExpiry() {
 func (s *Server) Raw(messages ...string) {
 	f := &s.feed
 	f.update(func() { f.raws = append(f.raws, messages...) })
+}
+
+// Older sets the rows that stand behind the window of every query.
+func (s *Server) Older(ids ...int) {
+	f := &s.feed
+	f.update(func() { f.older = ids })
 }
 
 // Bye closes all sockets with the close frame of err, behind what they were
@@ -229,6 +236,7 @@ func (c *follower) read(ctx context.Context) {
 			Token          string
 			Subscription   wire.Subscription
 			SubscriptionID string `json:"subscription_id"`
+			Count          int
 		}
 		if json.Unmarshal(data, &m) != nil {
 			return
@@ -241,6 +249,8 @@ func (c *follower) read(ctx context.Context) {
 			post = m.SubscriptionID
 		case wire.TypeNextBatch:
 			post = wire.NextBatch{SubscriptionID: m.SubscriptionID}
+		case "load_older":
+			post = older{m.SubscriptionID, m.Count}
 		case wire.TypePing:
 			if c.s.isMuted() {
 				continue
@@ -364,6 +374,8 @@ func (c *follower) post(m any) []any {
 	case string:
 		delete(c.subs, m)
 		return []any{wire.Unsubscribed{Type: wire.TypeUnsubscribed, SubscriptionID: m}}
+	case older:
+		return []any{f.olderLocked(m)}
 	case wire.NextBatch:
 		if sub := c.subs[m.SubscriptionID]; sub != nil && !f.stalled {
 			return []any{sub.next()}
@@ -371,6 +383,27 @@ func (c *follower) post(m any) []any {
 		return nil
 	}
 	return []any{m}
+}
+
+// older asks for rows behind a window.
+type older struct {
+	subscription string
+	count        int
+}
+
+func (f *feed) olderLocked(m older) any {
+	if len(f.older) == 0 {
+		return wire.ErrorMessage{Type: wire.TypeError, SubscriptionID: m.subscription,
+			Code: fault.LiveUnsupportedQuery, Message: "no window"}
+	}
+	at := wire.Seq(f.seq)
+	b := wire.InitialData{Type: wire.TypeInitialData, SubscriptionID: m.subscription,
+		BatchControl: wire.BatchControl{Status: wire.Ready, LastSeqID: &at,
+			HasMore: m.count < len(f.older)}}
+	for _, id := range f.older[:min(m.count, len(f.older))] {
+		b.Rows = append(b.Rows, row(id))
+	}
+	return b
 }
 
 func (c *follower) openLocked(sub *subscriber) []any {

@@ -4,7 +4,7 @@ import { KalamError } from "./errors.js";
 import type { LiveEvent, SubscribeOptions } from "./events.js";
 import { Files } from "./files.js";
 import { Http } from "./http.js";
-import { Live, type LiveOptions, type OnRows } from "./live.js";
+import { Live, type LiveOptions, type OnRows, type Stop } from "./live.js";
 import { settle, type ClientOptions, type Settings } from "./options.js";
 import type { Subscription } from "./subscription.js";
 import { encodeParam, rowReader, type Param, type Row } from "./values.js";
@@ -83,11 +83,13 @@ export class Client {
 
   /**
    * Follows a query and calls `onRows` with its whole result: first as it is, then after commits
-   * that changed it. Returns what ends it.
+   * that changed it. Returns what ends it, and shows more rows of a window.
    */
-  live<T = Row>(sql: string, onRows: OnRows<T>, options: LiveOptions = {}): () => void {
+  live<T = Row>(sql: string, onRows: OnRows<T>, options: LiveOptions = {}): Stop {
     const live = new Live(this.connection, sql, onRows as OnRows<Row>, options);
-    return () => live.stop();
+    return Object.assign(() => live.stop(), {
+      loadOlder: (rows: number) => live.loadOlder(rows),
+    });
   }
 
   /** Follows a query event by event: a snapshot, then changes in the order of commits. */

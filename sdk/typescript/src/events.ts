@@ -7,6 +7,8 @@ export interface Snapshot {
   type: "snapshot";
   rows: Row[];
   ready: boolean;
+  /** The rows behind the window, loaded before, follow at once as `older`. */
+  grows: boolean;
   schema: Column[];
 }
 
@@ -41,7 +43,18 @@ export interface SchemaChange {
   schema: Column[];
 }
 
-export type LiveEvent = Snapshot | Change | Resync | SchemaChange;
+/** The answer to `loadOlder`: rows that stand behind those that are there. */
+export interface Older {
+  type: "older";
+  rows: Row[];
+  /** There are others to load. */
+  more: boolean;
+  /** Why there are no rows. */
+  error?: KalamError;
+  schema: Column[];
+}
+
+export type LiveEvent = Snapshot | Change | Resync | SchemaChange | Older;
 
 /** What the server does when events are not taken as fast as they come. */
 export type Policy = "replay" | "conflate" | "disconnect";

@@ -1,6 +1,6 @@
 import type { Connection } from "./connection.js";
 import { asError, KalamError } from "./errors.js";
-import type { Change, LiveEvent, SubscribeOptions } from "./events.js";
+import type { Change, LiveEvent, Older, SubscribeOptions } from "./events.js";
 import { Inconsistent, Rowset } from "./rowset.js";
 import type { Subscription } from "./subscription.js";
 import type { Row } from "./values.js";
@@ -25,6 +25,16 @@ export interface LiveState {
   cursor: string | undefined;
 }
 
+/** Ends a live query when it is called. */
+export interface Stop {
+  (): void;
+  /**
+   * Has a query with ORDER BY and LIMIT show more rows: those that stand behind the ones it has,
+   * which are kept current like them. Tells whether there are others.
+   */
+  loadOlder(rows: number): Promise<boolean>;
+}
+
 export type OnRows<T> = (rows: T[], state: LiveState) => void;
 
 /**
@@ -36,6 +46,8 @@ export class Live {
   private readonly sub: Subscription;
   private result: Rowset | undefined;
   private loading: Rowset | undefined;
+  private grows = false; // loading is whole but for the rows behind its window
+  private waiting: { resolve: (more: boolean) => void; reject: (e: KalamError) => void }[] = [];
   private columns: Column[] = [];
   private commit: Change[] = [];
   private skip = false; // what comes before the next resync is of no use
@@ -57,13 +69,25 @@ export class Live {
   }
 
   stop(): void {
+    this.end(new KalamError("CANCELLED", "the live query was ended"));
+  }
+
+  loadOlder(rows: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.sub.loadOlder(rows); // what it throws rejects
+      this.waiting.push({ resolve, reject });
+    });
+  }
+
+  private end(e: KalamError): void {
     this.stopped = true;
     clearTimeout(this.due);
     this.sub.close();
+    for (const w of this.waiting.splice(0)) w.reject(e);
   }
 
   private fail(e: KalamError): void {
-    this.stop();
+    this.end(e);
     if (this.options.onError) this.options.onError(e);
     else throw e; // reported as uncaught: nobody else would hear of it
   }
@@ -86,6 +110,7 @@ export class Live {
     switch (e.type) {
       case "resync":
         this.loading = undefined;
+        this.grows = false;
         this.commit = [];
         this.skip = false;
         return;
@@ -96,13 +121,15 @@ export class Live {
         if (this.skip) return;
         this.loading ??= new Rowset(this.options.key, this.options.policy === "conflate");
         this.loading.load(e);
-        if (!e.ready) return;
-        this.result = this.loading;
-        this.loading = undefined;
-        this.publish(e.schema);
+        this.grows = e.grows;
+        if (e.ready && !e.grows) this.show(e.schema);
+        return;
+      case "older":
+        if (!this.skip) this.older(e);
         return;
     }
     if (this.skip) return;
+    if (this.grows) this.show(e.schema); // the change is one of the window as it is
     this.commit.push(e);
     if (!e.commit) return;
     const commit = this.commit;
@@ -111,6 +138,29 @@ export class Live {
     this.result.apply(commit);
     this.restarts = 0;
     this.publish(e.schema);
+  }
+
+  /** Makes the snapshot that has arrived the result. */
+  private show(columns: Column[]): void {
+    this.result = this.loading;
+    this.loading = undefined;
+    this.grows = false;
+    this.publish(columns);
+  }
+
+  /** Puts rows behind those that are there. */
+  private older(e: Older): void {
+    const to = this.grows ? this.loading : this.result;
+    if (!e.error) {
+      if (!to) throw new Inconsistent("older rows before the snapshot");
+      to.extendBy(e);
+    }
+    if (this.grows) this.show(e.schema);
+    else if (!e.error) this.publish(e.schema);
+    for (const w of this.waiting.splice(0)) {
+      if (e.error) w.reject(e.error);
+      else w.resolve(e.more);
+    }
   }
 
   private publish(columns: Column[]): void {

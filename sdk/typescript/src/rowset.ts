@@ -1,4 +1,4 @@
-import type { Change, Snapshot } from "./events.js";
+import type { Change, Older, Snapshot } from "./events.js";
 import { KalamError } from "./errors.js";
 import { keyOrder, utf8Length, type Row, type Value } from "./values.js";
 import type { Append, Column } from "./wire.js";
@@ -42,6 +42,18 @@ export class Rowset {
     if (e.ready) this.seal(e.schema);
   }
 
+  /** Puts rows behind a window, or none of them. */
+  extendBy(e: Older): void {
+    const before = { list: this.list, sorted: this.sorted };
+    this.list = [...this.list, ...e.rows.map((row) => this.keyed(e.schema, row))];
+    try {
+      this.seal(e.schema);
+    } catch {
+      Object.assign(this, before);
+      throw new Inconsistent("older rows that are there");
+    }
+  }
+
   /** Applies the changes of a commit, or none of them. */
   apply(commit: Change[]): void {
     const before = { list: this.list, sorted: this.sorted };
@@ -78,7 +90,7 @@ export class Rowset {
     for (let i = 0; i < Math.max(e.rows.length, e.old.length); i++) {
       const row = e.rows[i];
       const old = e.old[i];
-      if (e.type === "delete") this.remove(this.keyed(e.schema, old ?? row!));
+      if (e.type === "delete") this.remove(this.keyed(e.schema, old ?? row!), e.position);
       else if (!row) throw new Inconsistent("a change without rows");
       else if (e.append) this.extend(this.keyed(e.schema, row), e.append);
       else if (e.type === "insert") this.insert(e.schema, this.keyed(e.schema, row), e.position);
@@ -113,8 +125,10 @@ export class Rowset {
     }
   }
 
-  private remove(k: Keyed): void {
-    const { at, found } = this.find(k);
+  /** Takes a row out: that at the position, since rows without a key may be there twice. */
+  private remove(k: Keyed, position: number | undefined): void {
+    const { at, found } = position === undefined
+      ? this.find(k) : { at: position, found: this.list[position]?.id === k.id };
     if (found) this.list.splice(at, 1);
     else if (!this.merged) throw new Inconsistent("a delete of a row that is not there");
   }

@@ -28,6 +28,8 @@ export class Subscription {
   private ready = false; // the snapshot is whole, so the cursor counts
   private told = false; // a ready snapshot was told
   private begun = false; // a part of one was told
+  private grown = 0; // rows that were asked for behind a window
+  private asked = false; // load_older was sent and not answered
 
   /** @internal */
   constructor(
@@ -48,6 +50,20 @@ export class Subscription {
     return this.phase === "ended";
   }
 
+  /**
+   * Asks for rows that stand behind those of a query with ORDER BY and LIMIT, which is followed
+   * over them from then on. The answer is an `older` event; several requests may have one answer.
+   * When the connection is lost, the window is asked for again as it was.
+   */
+  loadOlder(rows: number): void {
+    if (!Number.isInteger(rows) || rows < 1) {
+      throw new KalamError("INVALID_PARAMETER", "the number of rows must be positive");
+    }
+    if (this.phase === "ended") throw new KalamError("CANCELLED", "the query has ended");
+    this.grown += rows;
+    if (this.phase === "active" && this.ready && this.told) this.ask(rows);
+  }
+
   /** Ends the query. Nothing is told afterwards. */
   close(): void {
     this.end(undefined);
@@ -66,6 +82,7 @@ export class Subscription {
     const o: Record<string, Json> = {};
     if (this.options.policy !== undefined) o["policy"] = this.options.policy;
     if (this.options.batchSize !== undefined) o["batch_size"] = this.options.batchSize;
+    if (this.grown > 0) this.position = undefined; // no base of a window that begins small again
     this.ready = this.position !== undefined;
     if (this.position !== undefined) o["from"] = this.position;
     else if (this.options.lastRows !== undefined) o["last_rows"] = this.options.lastRows;
@@ -81,6 +98,7 @@ export class Subscription {
     this.phase = "idle";
     this.id = "";
     this.pending = [];
+    this.asked = false;
   }
 
   /** @internal */
@@ -135,9 +153,14 @@ export class Subscription {
 
   private begin(reason: string): void {
     this.position = undefined;
-    this.ready = this.told = this.begun = false;
+    this.ready = this.told = this.begun = this.asked = false;
     this.pending = [];
     this.tell({ type: "resync", reason });
+  }
+
+  private ask(rows: number): void {
+    this.asked = true;
+    this.connection.send({ type: "load_older", subscription_id: this.id, count: rows });
   }
 
   private tell(event: LiveEvent): void {
@@ -177,6 +200,12 @@ export class Subscription {
     const done = f.batch_control?.status === "ready";
     const last = f.batch_control?.last_seq_id;
     const rows = this.rows(f.rows);
+    if (this.told && this.asked) {
+      this.asked = false;
+      const more = f.batch_control?.has_more === true;
+      this.tell({ type: "older", rows, more, schema: this.schema });
+      return;
+    }
     if (this.ready && rows.length === 0 && this.told) return; // resumed
     if (done && !this.ready) {
       this.ready = true;
@@ -184,7 +213,9 @@ export class Subscription {
     }
     this.begun = true;
     this.told ||= done;
-    this.tell({ type: "snapshot", rows, ready: done, schema: this.schema });
+    const grows = done && this.grown > 0;
+    if (grows) this.ask(this.grown);
+    this.tell({ type: "snapshot", rows, ready: done, grows, schema: this.schema });
     if (!done && this.phase === "active") {
       this.connection.send({
         type: "next_batch", subscription_id: this.id,
@@ -221,6 +252,12 @@ export class Subscription {
   /** Decides after an error whether to try again. */
   private refused(code: string, message: string): void {
     const error = new KalamError(code, message);
+    if (this.asked && ["INVALID_PARAMETER", "LIVE_UNSUPPORTED_QUERY", "UNSUPPORTED"].includes(code)) {
+      this.asked = false; // the query itself goes on
+      this.grown = 0;
+      this.tell({ type: "older", rows: [], more: false, error, schema: this.schema });
+      return;
+    }
     this.connection.forget(this);
     this.drop();
     if (code === "CURSOR_TOO_OLD" && this.position !== undefined) {

@@ -64,6 +64,19 @@ test("follows the positions of a window", () => {
   assert.throws(() => r.apply(insert("5", "", { position: 9 })), Inconsistent);
 });
 
+test("grows by older rows and takes equal rows out by their place", () => {
+  const r = rowset([row("30"), row("20")]);
+  r.set.extendBy({ rows: [row("10"), row("9")], schema });
+  r.apply(remove("10"));
+  assert.equal(r.shown(), "30= 20= 9=");
+  assert.throws(() => r.set.extendBy({ rows: [row("8"), row("9")], schema }), Inconsistent);
+  assert.equal(r.shown(), "30= 20= 9=");
+  const same = rowset([row("1", "a"), row("2", "b"), row("1", "a")], { key: [] });
+  same.apply({ type: "delete", position: 0, old: [row("1", "a")] });
+  assert.equal(same.shown(), "2=b 1=a");
+  assert.throws(() => same.apply({ type: "delete", position: 0, old: [row("1", "a")] }), Inconsistent);
+});
+
 test("appends text at its offset in bytes", () => {
   const r = rowset([row("1", "grüße 😀")]);
   const append = (offset, text) => ({
