@@ -2,7 +2,6 @@ package verify
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -75,13 +74,13 @@ type checker struct {
 
 	state   map[int64]*record // after the commits that were judged
 	lastEnd clock.Seq         // end of the last of them
-	missed  map[string]bool   // events that were counted as lost
+	missed  map[int64][]span  // events that were counted as lost, by row
 	next    int               // number of the first commit that was not judged
 }
 
 func newChecker(name, owner string, q *query, l *ledger, t *tally) *checker {
 	c := &checker{name: name, owner: owner, query: q, ledger: l, tally: t,
-		state: map[int64]*record{}, missed: map[string]bool{}}
+		state: map[int64]*record{}, missed: map[int64][]span{}}
 	l.read(c, 0)
 	return c
 }
@@ -233,13 +232,22 @@ func (c *checker) expected(k commit) map[int64]event {
 }
 
 func (c *checker) lose(k commit, id int64, e event) {
-	c.missed[missedName(id, e.kind, e.row, e.old)] = true
+	c.missed[id] = append(c.missed[id], span{k.end - clock.Seq(len(k.changes)), k.end})
 	c.tally.fault(&c.tally.faults.Lost, 1, "%s: no %s of row %d in the commit that ends at %s",
 		c.name, e.kind, id, k.end)
 }
 
-func missedName(id int64, kind wire.ChangeType, row, old []string) string {
-	return fmt.Sprint(id, kind, row, old)
+// span is the seqs of a commit: behind the first, up to the last.
+type span struct{ first, last clock.Seq }
+
+// found reports whether an event was counted as lost, and forgets that.
+func (c *checker) found(id int64, seq clock.Seq) bool {
+	all := c.missed[id]
+	i := slices.IndexFunc(all, func(s span) bool { return s.first < seq && seq <= s.last })
+	if i >= 0 {
+		c.missed[id] = slices.Delete(all, i, i+1)
+	}
+	return i >= 0
 }
 
 func (c *checker) judgeSnapshot(a arrival) {

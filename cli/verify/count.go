@@ -14,7 +14,7 @@ type Faults struct {
 	OutOfOrder    int64 // came behind what they precede
 	WrongFiltered int64 // do not match the query, or are told as what they are not
 	WrongValues   int64 // hold other values than were written
-	WrongRows     int64 // of a table or a View at the end
+	WrongRows     int64 // of a state of a View, or of a table at the end
 }
 
 // Sum returns the number of all faults.
@@ -29,6 +29,7 @@ type tally struct {
 	examples  []string // of the first faults
 	events    int64
 	appends   int64 // of the events
+	states    int64 // of Views
 	snapshots int64
 	resyncs   int64
 	steady    histogram // latencies on connections that were left alone

@@ -31,10 +31,8 @@ func (c *checker) judgeCommit(a arrival) {
 func (c *checker) late(a arrival) {
 	t := c.tally
 	for _, m := range a.changes {
-		id, row, old := c.read(m)
-		name := missedName(id, m.ChangeType, row, old)
-		if c.missed[name] { // it came after all, behind what it precedes
-			delete(c.missed, name)
+		id, _, _ := c.read(m)
+		if c.found(id, clock.Seq(m.Seq)) { // it came after all, behind what it precedes
 			t.add(&t.faults.Lost, -1)
 			t.fault(&t.faults.OutOfOrder, 1, "%s: the %s of row %d with seq %d came late",
 				c.name, m.ChangeType, id, m.Seq)

@@ -36,11 +36,11 @@ type ledger struct {
 	mu      sync.Mutex
 	first   int // number of commits[0]
 	commits []commit
-	readers map[*checker]int // the next commit of each
-	done    bool             // nothing is added any more
+	readers map[any]int // the next commit that each checker and viewer needs
+	done    bool        // nothing is added any more
 }
 
-func newLedger() *ledger { return &ledger{readers: map[*checker]int{}} }
+func newLedger() *ledger { return &ledger{readers: map[any]int{}} }
 
 // add appends a commit.
 //
@@ -74,8 +74,8 @@ func (l *ledger) at(n int) (commit, bool) {
 	return commit{}, false
 }
 
-// read notes that a checker needs no commit before n.
-func (l *ledger) read(c *checker, n int) {
+// read notes that a checker or viewer needs no commit before n.
+func (l *ledger) read(c any, n int) {
 	const batch = 256 // that are dropped at once
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -16,6 +16,7 @@ type Report struct {
 	Took                time.Duration // to write them
 	Events              int64         // that were told to all subscribers
 	Appends             int64         // of them, told as the text that was appended
+	States              int64         // of Views
 	Snapshots, Resyncs  int64
 	Kills, Restarts     int64
 	Users, Sockets      int
@@ -35,7 +36,8 @@ func (r *run) report() *Report {
 	defer t.mu.Unlock()
 	return &Report{Faults: t.faults, Examples: t.examples,
 		Statements: r.statements.Load(), Changes: r.changes.Load(), Took: r.took,
-		Events: t.events, Appends: t.appends, Snapshots: t.snapshots, Resyncs: t.resyncs,
+		Events: t.events, Appends: t.appends, States: t.states,
+		Snapshots: t.snapshots, Resyncs: t.resyncs,
 		Kills: r.kills.Load(), Restarts: r.restarts.Load(),
 		Users: len(r.users), Sockets: len(r.subscribers), Seed: r.o.Seed,
 		Steady: t.steady.latency(), All: t.all.latency()}
@@ -51,7 +53,8 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	line("written", "%d changes by %d statements in %s (%.0f changes/s)",
 		r.Changes, r.Statements, r.Took.Round(time.Millisecond), rate)
 	line("followed", "%d events (%d of appended text) on %d sockets of %d users, "+
-		"%d snapshots, %d resyncs", r.Events, r.Appends, r.Sockets, r.Users, r.Snapshots, r.Resyncs)
+		"%d snapshots, %d resyncs; %d states of %d views", r.Events, r.Appends, r.Sockets, r.Users,
+		r.Snapshots, r.Resyncs, r.States, r.Users)
 	line("harm", "%d connections broken, %d restarts (seed %d)", r.Kills, r.Restarts, r.Seed)
 	for _, l := range []struct {
 		name string

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/cli/client"
-	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/wire"
 )
 
@@ -24,7 +24,7 @@ type run struct {
 
 	users       []*user
 	subscribers []*subscriber
-	views       []*client.View
+	viewers     []*viewer
 	clients     []*client.Client // of all of them, with
 	networks    []*network       // their connections
 
@@ -118,15 +118,15 @@ func (r *run) openViews(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.views = append(r.views, v)
+		r.viewers = append(r.viewers, newViewer(u, viewQuery(i), v, &r.tally))
 	}
 	return nil
 }
 
 // release ends what prepare began, and drops the namespace.
 func (r *run) release(ctx context.Context) error {
-	for _, v := range r.views {
-		_ = v.Close() // never fails
+	for _, w := range r.viewers {
+		_ = w.view.Close() // never fails
 	}
 	for _, c := range r.clients {
 		_ = c.Close() // never fails
@@ -151,6 +151,13 @@ func (r *run) work(ctx context.Context) error {
 		followers.Go(func() {
 			if err := s.run(ctx); err != nil {
 				cancel(fmt.Errorf("%s: %w", s.name, err))
+			}
+		})
+	}
+	for _, w := range r.viewers {
+		followers.Go(func() {
+			if err := w.run(ctx); err != nil {
+				cancel(fmt.Errorf("a View of %s: %w", w.user.name, err))
 			}
 		})
 	}
@@ -280,34 +287,42 @@ func (r *run) caughtUp() bool {
 			}
 		}
 	}
+	for _, w := range r.viewers {
+		if !holds(w.view.State().Rows, finalID) {
+			return false
+		}
+	}
 	return true
 }
 
-// compare compares the tables, and what the Views hold, with what was written.
+// compare judges what is left, and compares the tables with what was written.
 func (r *run) compare(ctx context.Context) error {
 	for _, s := range r.subscribers {
 		for _, c := range s.checkers {
 			c.finish()
 		}
 	}
-	for i, u := range r.users {
+	t := &r.tally
+	for _, w := range r.viewers {
+		w.judge()
+		w.advance(clock.MaxSeq)
+		last := w.view.State()
+		w.compare(last)
+	}
+	for _, u := range r.users {
 		for q := range queries {
 			res, err := u.client.Query(ctx, queries[q].sql(r.table))
 			if err != nil {
 				return err
 			}
-			r.sameRows(u, &queries[q], "the table", res.Rows)
+			got := texts(res.Rows, queries[q].columns)
+			want := queries[q].result(u.name, u.script.rows)
+			if !slices.EqualFunc(got, want, slices.Equal) {
+				n, first := difference(got, want)
+				t.fault(&t.faults.WrongRows, int64(n), "the table of %s, query %s, differs in %d rows, as %s",
+					u.name, queries[q].name, n, first)
+			}
 		}
-		q := viewQuery(i)
-		limit, cancel := context.WithTimeout(ctx, r.o.CatchUp)
-		for !holds(r.views[i].State().Rows, finalID) && r.views[i].Err() == nil &&
-			pause(limit, 5*time.Millisecond) {
-		}
-		cancel()
-		if err := r.views[i].Err(); err != nil {
-			return fault.Wrap(fault.CodeOf(err), err, "a View ended")
-		}
-		r.sameRows(u, q, "a View", r.views[i].State().Rows)
 	}
 	return context.Cause(ctx)
 }
@@ -317,33 +332,4 @@ func holds(rows []client.Row, id int64) bool {
 		n, err := r.Int64("id")
 		return err == nil && n == id
 	})
-}
-
-// sameRows compares rows with those that a query has to show.
-func (r *run) sameRows(u *user, q *query, what string, rows []client.Row) {
-	t := &r.tally
-	want := map[string][]string{}
-	for id, rec := range u.script.rows {
-		if shown, ok := q.shows(u.name, id, rec); ok {
-			want[shown[0]] = shown
-		}
-	}
-	for _, row := range rows {
-		var got []string
-		for _, c := range q.columns {
-			text, err := row.String(c)
-			if err == nil && row.IsNull(c) {
-				text = null
-			}
-			got = append(got, text)
-		}
-		if shown := want[got[0]]; !slices.Equal(got, shown) {
-			t.fault(&t.faults.WrongRows, 1, "%s of %s, query %s, has %v, not %v",
-				what, u.name, q.name, got, shown)
-		}
-		delete(want, got[0])
-	}
-	for _, shown := range want {
-		t.fault(&t.faults.WrongRows, 1, "%s of %s, query %s, lacks %v", what, u.name, q.name, shown)
-	}
 }
