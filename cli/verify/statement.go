@@ -85,12 +85,11 @@ func (d *draft) done(sql string) statement {
 func (s *script) next() statement {
 	s.ver++
 	d := s.draft()
-	switch s.rnd.IntN(8) {
-	case 1:
+	switch n := s.rnd.IntN(8); {
+	case n == 1:
 		return d.done(s.appends(d))
-	default:
+	case n > 1:
 		return d.done(s.one(d))
-	case 0: // a transaction
 	}
 	var texts []string
 	for range 2 + s.rnd.IntN(2) {
