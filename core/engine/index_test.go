@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -176,4 +177,36 @@ func TestEngine_RequestsRepeatByUniqueIndex(t *testing.T) {
 	}
 	b.want(alice, "1", "SELECT COUNT(*) FROM app.t")
 	b.fails(alice, fault.DuplicateKey, "INSERT INTO app.t (u) VALUES ('x')")
+}
+
+// TestEngine_UpsertsByUniqueIndexAtOnce has writers bring the same values. Each
+// finds the row of who was faster and changes it.
+func TestEngine_UpsertsByUniqueIndexAtOnce(t *testing.T) {
+	b := inMemory(t)
+	b.run(root, "CREATE NAMESPACE app")
+	b.run(root, "CREATE TABLE app.t (id BIGINT AUTO_INCREMENT PRIMARY KEY, u TEXT UNIQUE, n INT NOT NULL)")
+	const writers, values, times = 4, 3, 25
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range times {
+				sql := "INSERT INTO app.t (u, n) VALUES (?, 1) ON CONFLICT (u) DO UPDATE SET n = app.t.n + 1"
+				if w%2 == 0 {
+					sql = "INSERT INTO app.t (u, n) VALUES (?, 1) ON DUPLICATE KEY UPDATE n = app.t.n + 1"
+				}
+				for {
+					_, err := b.db.Query(t.Context(), alice, sql, fmt.Sprint(i%values))
+					if fault.Is(err, fault.TransactionConflict) {
+						continue // others were faster each time it was tried
+					}
+					if err != nil {
+						t.Errorf("%s: %v", sql, err)
+					}
+					break
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.want(alice, fmt.Sprintf("%d %d", values, writers*times), "SELECT COUNT(*), SUM(n) FROM app.t")
 }

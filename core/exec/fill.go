@@ -45,6 +45,7 @@ type filler struct {
 	cat       *catalog.Snapshot
 	shard     ident.ShardID
 	next, end []byte // keys that are still to be looked at; next is nil at the end
+	bytes     int    // of the piece so far
 	reader    *row.Reader
 	vals      []value.Value
 }
@@ -79,8 +80,9 @@ func (f *filler) collect(c *command.Command) error {
 	defer v.Release()
 	it := v.Scan(part, store.Range{Lo: f.next, Hi: f.end})
 	defer it.Close()
+	f.bytes = 0
 	for n := 0; it.Next(); n++ {
-		if n == fillLook || len(c.Writes) == fillRows || c.Size() > fillBytes && len(c.Writes) > 0 {
+		if n == fillLook || len(c.Writes) == fillRows || f.bytes > fillBytes {
 			f.next = append([]byte(nil), it.Key()...)
 			return nil
 		}
@@ -121,6 +123,7 @@ func (f *filler) row(c *command.Command, it store.Iterator) error {
 	for i, e := range all { // in the order of the indexes
 		if f.t.Indexes[i].Building {
 			w.Add = append(w.Add, e)
+			f.bytes += len(user) + len(pk) + len(e.Columns)
 		}
 	}
 	c.Writes = append(c.Writes, w)

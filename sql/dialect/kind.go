@@ -95,12 +95,18 @@ const (
 // What ends the statements that change rows.
 const returning = " [RETURNING * | value [AS name], ...]"
 
-// The column definitions that both forms of CREATE TABLE share.
-const tableBody = " TABLE [IF NOT EXISTS] [ns.]t (column type [NOT NULL] " +
-	"[DEFAULT literal | function()] [PRIMARY KEY] [UNIQUE] [AUTO_INCREMENT] [CHECK (condition)] " +
-	"[COMMENT 's'], ... [, PRIMARY KEY (column, ...)] " +
-	"[, [UNIQUE] INDEX [i] (column, ...)] " +
-	"[, [CONSTRAINT name] CHECK (condition)]) "
+// The column definitions that the forms of CREATE TABLE share. A stream has no
+// indexes.
+const (
+	tableHead = " TABLE [IF NOT EXISTS] [ns.]t (column type [NOT NULL] " +
+		"[DEFAULT literal | function()] [PRIMARY KEY] "
+	tableKeys = "[AUTO_INCREMENT] [CHECK (condition)] " +
+		"[COMMENT 's'], ... [, PRIMARY KEY (column, ...)] "
+	tableEnd   = "[, [CONSTRAINT name] CHECK (condition)]) "
+	streamBody = tableHead + tableKeys + tableEnd
+	tableBody  = tableHead + "[UNIQUE] " + tableKeys +
+		"[, [UNIQUE] INDEX [i] (column, ...)] " + tableEnd
+)
 
 var kinds = [kindEnd]KindInfo{
 	Select: {Area: areaQuery, Text: "SELECT", Who: whoReaders, Class: Read,
@@ -151,7 +157,7 @@ var kinds = [kindEnd]KindInfo{
 			"WITH (ACCESS = 'public')"},
 	CreateStreamTable: {Area: areaTable, Text: "CREATE STREAM TABLE", Who: whoMakers,
 		Class: Schema,
-		Form: "CREATE STREAM" + tableBody + "WITH (TTL = '10s' | TTL_SECONDS = n " +
+		Form: "CREATE STREAM" + streamBody + "WITH (TTL = '10s' | TTL_SECONDS = n " +
 			"[, SCOPE = 'user' | 'namespace'] [, CODEC = 'row', COMMENT = 's'])",
 		Example: "CREATE STREAM TABLE chat.typing (room INT, who TEXT, PRIMARY KEY (room, who)) " +
 			"WITH (TTL = '10s')"},

@@ -32,6 +32,14 @@ type Write struct {
 	Tail *row.Tail
 }
 
+func (w *Write) size() int {
+	n := len(w.PK) + len(w.Payload)
+	for _, e := range w.Entries {
+		n += len(e.Columns)
+	}
+	return n
+}
+
 type key struct {
 	table ident.TableID
 	user  ident.UserID
@@ -77,13 +85,13 @@ const few = 8
 // expected of the stored row stays that of the first, the new state is that of
 // the last. The set keeps w's slices.
 func (s *Set) Add(w Write) {
-	s.bytes += len(w.PK) + len(w.Payload)
+	s.bytes += w.size()
 	prev := s.Lookup(w.Table.ID, w.User, w.PK)
 	if prev == nil {
 		s.put(&w)
 		return
 	}
-	s.bytes -= len(prev.PK) + len(prev.Payload)
+	s.bytes -= prev.size()
 	s.letGo(prev)
 	prev.Table, prev.Payload, prev.Entries = w.Table, w.Payload, w.Entries // of one schema version
 	s.hold(prev)
@@ -169,5 +177,5 @@ func (s *Set) Merge(other *Set) {
 // Len returns the number of keys in the set.
 func (s *Set) Len() int { return len(s.writes) }
 
-// Bytes returns the bytes of all keys and payloads, for limits.
+// Bytes returns the bytes of all keys, payloads and entries, for limits.
 func (s *Set) Bytes() int { return s.bytes }
