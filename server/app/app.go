@@ -19,9 +19,11 @@ import (
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/wire"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/server/caller"
 	"github.com/kalamdb/kalamdb-go/server/config"
+	"github.com/kalamdb/kalamdb-go/server/front"
 	"github.com/kalamdb/kalamdb-go/server/httpapi"
 	"github.com/kalamdb/kalamdb-go/server/ws"
 )
@@ -61,7 +63,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	defer end()
 	s := newServer(life, opts, log, listener)
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(s.listener) }() // ended by s.stop
+	go func() { served <- s.front.Serve(s.listener) }() // ended by s.stop
 	if err := s.open(opts); err != nil {
 		return errors.Join(err, s.stop(life, opts.Force), ignoreClosed(<-served))
 	}
@@ -119,12 +121,15 @@ func newServer(life context.Context, opts Options, log *slog.Logger, l net.Liste
 		}),
 	}
 	s.requests, s.cutRequests = context.WithCancel(life)
-	s.http = &http.Server{
+	other := &http.Server{
 		Handler: s.api, ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout: c.Server.IdleTimeout,
 		BaseContext: func(net.Listener) context.Context { return s.requests },
 		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	s.front = front.New(s.requests, front.Options{
+		Path: wire.PathSQL, HTTP: other, Logger: log, Foreign: httpapi.Streams,
+	})
 	return s
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/server/config"
+	"github.com/kalamdb/kalamdb-go/server/front"
 	"github.com/kalamdb/kalamdb-go/server/httpapi"
 	"github.com/kalamdb/kalamdb-go/server/ws"
 )
@@ -20,7 +20,7 @@ type server struct {
 	config   *config.Config
 	build    Build
 	listener net.Listener
-	http     *http.Server
+	front    *front.Server
 	api      *httpapi.API
 	watchers sync.WaitGroup // logSize and releaseWhenIdle
 
@@ -54,10 +54,10 @@ func (s *server) stop(life context.Context, force <-chan struct{}) error {
 		sockets.Go(func() { cutSockets = s.sockets.Close(ctx) })
 	}
 	cut := 0
-	if err := s.http.Shutdown(ctx); err != nil {
+	if err := s.front.Shutdown(ctx); err != nil {
 		cut = s.api.InFlight()
 		s.cutRequests()
-		if err := s.http.Close(); err != nil {
+		if err := s.front.Close(); err != nil {
 			s.log.Warn("close connections", "error", err)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // sql runs statements, and answers in the form that the client accepts. Its
 // errors keep the results that came before them, so it answers them itself.
 func (a *API) sql(x *exchange) error {
-	if form := rowform.Choose(x.r.Header.Values("Accept")); form != nil {
+	if form := rowform.Choose(x.r.Header["Accept"]); form != nil {
 		return a.stream(x, form)
 	}
 	enc := sqljson.NewEncoder("", a.opts.MaxResultBytes)

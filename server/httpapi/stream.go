@@ -9,6 +9,10 @@ import (
 	"github.com/kalamdb/kalamdb-go/server/rowform"
 )
 
+// Streams reports whether a request with these headers asks for an answer that
+// streams.
+func Streams(h http.Header) bool { return rowform.Choose(h["Accept"]) != nil }
+
 // stream runs one statement and writes its rows as they are read. What fails
 // before the first bytes is answered like any other error. A client that stops
 // reading is cut off after the write timeout, and with it the statement.
