@@ -88,8 +88,10 @@ type fullDisk struct {
 	full bool
 }
 
-func (d *fullDisk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := d.FS.Create(name, c)
+func (d *fullDisk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (
+	vfs.File, error,
+) {
+	f, err := d.FS.OpenReadWrite(name, c, opts...)
 	if err != nil || !strings.HasSuffix(name, ".log") {
 		return f, err
 	}
@@ -106,6 +108,13 @@ func (f *fullFile) Write(p []byte) (int, error) {
 		return 0, syscall.ENOSPC
 	}
 	return f.File.Write(p)
+}
+
+func (f *fullFile) WriteAt(p []byte, at int64) (int, error) {
+	if f.disk.full {
+		return 0, syscall.ENOSPC
+	}
+	return f.File.WriteAt(p, at)
 }
 
 func TestEngine_FullDisk(t *testing.T) {
@@ -128,5 +137,60 @@ func TestEngine_FullDisk(t *testing.T) {
 	}
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestEngine_LogGrowsAhead checks that most syncs find the log as long as it
+// has to be, and that what is behind its records disturbs nobody: neither
+// after a crash, nor in a log that is used again.
+func TestEngine_LogGrowsAhead(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	e, err := Open("data", Options{fs: fs, MemTableBytes: 256 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sizes, logs, last := map[int64]bool{}, map[string]bool{}, ""
+	const batches = 6000
+	for i := range batches {
+		b := batch(i)
+		b.Put(part, fmt.Appendf(nil, "%04d+", i), make([]byte, 300))
+		if err := e.Apply(b, true); err != nil {
+			t.Fatal(err)
+		}
+		names, err := fs.List("data")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, ".log") && name >= last {
+				last = name
+			}
+		}
+		info, err := fs.Stat("data/" + last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes[info.Size()], logs[last] = true, true
+		if i%1000 != 999 {
+			continue
+		}
+		after := mustOpen(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+		if n := count(t, after); n != 2*(i+1) {
+			t.Fatalf("%d of %d synced pairs survived", n, 2*(i+1))
+		}
+		if err := after.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(logs) < 5 || len(sizes) > batches/20 {
+		t.Errorf("%d logs had %d sizes", len(logs), len(sizes))
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := mustOpen(t, fs)
+	defer again.Close()
+	if n := count(t, again); n != 2*batches {
+		t.Errorf("%d of %d pairs are there", n, 2*batches)
 	}
 }

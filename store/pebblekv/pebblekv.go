@@ -102,7 +102,7 @@ func Open(dir string, o Options) (*Engine, error) {
 	cache := pebble.NewCache(o.CacheBytes + 2*int64(o.MemTableBytes))
 	defer cache.Unref()
 	po := &pebble.Options{
-		FS:                          o.fs,
+		FS:                          zeroFill{o.fs},
 		Cache:                       cache,
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
