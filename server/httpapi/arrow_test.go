@@ -67,7 +67,7 @@ func TestArrow_ComputedColumns(t *testing.T) {
 	fill(t, s, 3)
 	for sql, want := range map[string]string{
 		"SELECT COUNT(*) AS n, MAX(id) AS m, AVG(id) AS a FROM chat.messages": "n: int64; m: int64; a: " +
-			"float64 = 3 2 1",
+			"utf8 = 3 2 1.0000",
 		"SELECT 1.5 AS d, NULL AS x, 'a' AS t, TRUE AS b, 1 + 1 AS n": "d: utf8; x: utf8; t: utf8; " +
 			"b: bool; n: int64 = 1.5 (null) a true 2",
 		"SELECT id FROM chat.messages WHERE id = 99": "id: int64 = ",
