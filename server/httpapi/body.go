@@ -23,6 +23,11 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // decode reads the JSON body of x into v. What is larger than limit is refused
 // without being read.
 func decode(x *exchange, limit int64, v any) error {
+	return withBody(x, limit, func(body []byte) error { return wire.DecodeStrict(body, v) })
+}
+
+// withBody reads the body of x, which must be JSON, and calls read with it.
+func withBody(x *exchange, limit int64, read func(body []byte) error) error {
 	if err := checkType(x.r); err != nil {
 		return err
 	}
@@ -36,6 +41,9 @@ func decode(x *exchange, limit int64, v any) error {
 			bodies.Put(buf)
 		}
 	}()
+	if n := x.r.ContentLength; n > 0 {
+		buf.Grow(int(min(n, maxPooledBody)) + bytes.MinRead)
+	}
 	_, err := buf.ReadFrom(http.MaxBytesReader(x.w, x.r.Body, limit))
 	var over *http.MaxBytesError
 	switch {
@@ -44,7 +52,7 @@ func decode(x *exchange, limit int64, v any) error {
 	case err != nil:
 		return fault.New(fault.MalformedRequest, "the body did not come whole: %s", cause(err))
 	}
-	return wire.DecodeStrict(buf.Bytes(), v)
+	return read(buf.Bytes())
 }
 
 func cause(err error) string {

@@ -45,8 +45,12 @@ func (a *API) readSQL(x *exchange) (id session.Identity, req engine.Request, err
 	if id, err = x.Callers.Identify(x.r); err != nil {
 		return id, req, err
 	}
-	var body wire.SQLRequest
-	if err = decode(x, a.opts.MaxBodyBytes, &body); err != nil {
+	var body sqljson.Request
+	err = withBody(x, a.opts.MaxBodyBytes, func(text []byte) (err error) {
+		body, err = sqljson.ReadRequest(text)
+		return err
+	})
+	if err != nil {
 		return id, req, err
 	}
 	if req.RequestID, err = requestID(x.r, body.RequestID); err != nil {
@@ -54,9 +58,8 @@ func (a *API) readSQL(x *exchange) (id session.Identity, req engine.Request, err
 	}
 	req.SQL, req.Remote = body.SQL, caller.Address(x.r.RemoteAddr)
 	req.Namespace = ident.NamespaceID(strings.ToLower(body.NamespaceID))
-	req.Params, err = sqljson.Params(body.Params)
-	req.JSONParams = true
-	return id, req, err
+	req.Params, req.JSONParams = body.Params, true
+	return id, req, nil
 }
 
 // requestID returns the id of the body or of the header.
