@@ -186,7 +186,7 @@ func positioned(
 // addsUp reports whether e is an aggregate that adds numbers up.
 func addsUp(e gms.Expression) bool {
 	switch e.(type) {
-	case *aggregation.Sum, *aggregation.Avg:
+	case *total, *aggregation.Sum, *aggregation.Avg:
 		return true
 	}
 	return false
