@@ -72,6 +72,46 @@ func BenchmarkHub_Publish(b *testing.B) {
 	}
 }
 
+// A change costs those who ask for its value, not all who ask for one.
+func BenchmarkHub_PublishByValue(b *testing.B) {
+	for _, n := range []int{100, 10_000} {
+		b.Run(fmt.Sprintf("topics=%d", n), func(b *testing.B) {
+			w := newWorld(b, memkv.Name, live.Options{MaxPerUser: n})
+			ctx, seq := context.Background(), w.applied
+			subs := make([]*live.Subscription, n)
+			for i := range subs {
+				sub, err := w.hub.Subscribe(live.Spec{Owner: "root", User: "alice",
+					Query: follow{topic: fmt.Sprint(i)}.query()})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for more := true; more; {
+					if _, more, err = sub.Poll(ctx, 10); err != nil {
+						b.Fatal(err)
+					}
+				}
+				subs[i] = sub
+			}
+			payload, err := notesSchema.Encode([]value.Value{
+				value.NewBigInt(1), value.NewText("7"), value.NewText("a body")})
+			if err != nil {
+				b.Fatal(err)
+			}
+			shard := w.Shard(notes, "alice")
+			for b.Loop() {
+				seq++
+				w.hub.Publish(shard, seq, []live.Change{{
+					Table: notes.ID, User: "alice", Op: row.Insert, Seq: seq, Last: true,
+					New: &row.Record{Seq: seq, Schema: 1, Codec: notes.Codec, Payload: payload},
+				}})
+				if msgs, _, err := subs[7].Poll(ctx, 10); err != nil || len(msgs) != 1 {
+					b.Fatal(len(msgs), err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkSubscription_idleMemory(b *testing.B) {
 	const n = 20_000
 	heap := func() int64 {

@@ -8,7 +8,11 @@ import (
 // job is what one Publish has to tell one feed.
 type job struct {
 	changes []*Change
-	groups  []*groupJob
+	groups  []*groupJob // all that are told
+	scans   int         // the first of groups, which look at every change
+	indexes []*valueIndex
+	looked  []lookup
+	touched [][]*groupJob // the other groups that each change may concern
 }
 
 // groupJob is what one Publish has to tell the subscriptions of one query.
@@ -35,6 +39,10 @@ func (h *Hub) Publish(shard ident.ShardID, applied clock.Seq, changes []Change) 
 	}
 	jobs := sh.begin(applied, changes)
 	im := images{source: h.opts.Source}
+	for _, j := range jobs {
+		j.lookups(&im)
+	}
+	sh.find(jobs)
 	for _, j := range jobs {
 		j.compose(&im)
 	}
@@ -78,7 +86,11 @@ func (sh *shard) begin(applied clock.Seq, changes []Change) []*job {
 			f.job.groups = append(f.job.groups,
 				&groupJob{group: g, composer: composer{query: g.query}})
 		}
-		if len(f.job.groups) > 0 {
+		f.job.scans = len(f.job.groups)
+		for _, x := range f.byValue {
+			f.job.indexes = append(f.job.indexes, x)
+		}
+		if len(f.job.groups)+len(f.job.indexes) > 0 {
 			jobs = append(jobs, f.job)
 		}
 		f.job = nil
@@ -86,21 +98,53 @@ func (sh *shard) begin(applied clock.Seq, changes []Change) []*job {
 	return jobs
 }
 
+// find looks up whom the changes concern. Who becomes live from here on has
+// read a view that holds them.
+func (sh *shard) find(jobs []*job) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, j := range jobs {
+		j.findLocked()
+	}
+}
+
 // compose builds each group's events. A change is decoded once for all groups
 // of one schema version.
 func (j *job) compose(im *images) {
-	for _, c := range j.changes {
+	scans := j.groups[:j.scans]
+	var open []*groupJob // of the present commit
+	for i, c := range j.changes {
 		im.set(c.Seq, c.Old, c.New)
-		for _, g := range j.groups {
-			if g.err == nil {
-				g.events, g.err = g.composer.add(g.events, im, c.Last)
+		for _, g := range scans {
+			g.add(im, c.Last)
+		}
+		if j.touched != nil {
+			for _, g := range j.touched[i] {
+				g.add(im, false)
 			}
+			open = append(open, j.touched[i]...)
+		}
+		if c.Last {
+			for _, g := range open {
+				g.flush()
+			}
+			open = open[:0]
 		}
 	}
 	for _, g := range j.groups {
-		if g.err == nil {
-			g.events = g.composer.flush(g.events)
-		}
+		g.flush()
+	}
+}
+
+func (g *groupJob) add(im *images, last bool) {
+	if g.err == nil {
+		g.events, g.err = g.composer.add(g.events, im, last)
+	}
+}
+
+func (g *groupJob) flush() {
+	if g.err == nil {
+		g.events = g.composer.flush(g.events)
 	}
 }
 

@@ -31,8 +31,10 @@ type feedKey struct {
 
 // feed is what happens to one user's rows of one table.
 type feed struct {
-	groups map[groupKey]*group
-	job    *job // of the Publish that is collecting changes
+	groups  map[groupKey]*group
+	scanned map[*group]struct{}      // those that look at every change
+	byValue map[indexKey]*valueIndex // the others
+	job     *job                     // of the Publish that is collecting changes
 }
 
 type groupKey struct {
@@ -85,14 +87,14 @@ func (sh *shard) add(s *Subscription, q *predicate.Query, u ident.UserID) {
 	fk := feedKey{q.Table.ID, u}
 	f := sh.feeds[fk]
 	if f == nil {
-		f = &feed{groups: make(map[groupKey]*group, 1)}
+		f = &feed{groups: make(map[groupKey]*group, 1), scanned: make(map[*group]struct{}, 1)}
 		sh.feeds[fk] = f
 	}
 	gk := groupKey{q.Text, q.Table.Version}
 	g := f.groups[gk]
 	if g == nil {
 		g = &group{feed: fk, key: gk, query: q, backlog: newBacklog(s.hub.total)}
-		f.groups[gk] = g
+		f.add(g)
 	}
 	s.group, s.slot = g, len(g.subs)
 	g.subs = append(g.subs, s)
@@ -114,16 +116,17 @@ func (sh *shard) removeLocked(s *Subscription) {
 		return
 	}
 	f := sh.feeds[g.feed]
-	delete(f.groups, g.key)
+	f.remove(g)
 	if len(f.groups) == 0 {
 		delete(sh.feeds, g.feed)
 	}
 }
 
-// liveGroups returns the groups that have somebody to tell.
+// liveGroups returns the groups that look at every change and have somebody to
+// tell.
 func (f *feed) liveGroups() []*group {
 	var out []*group
-	for _, g := range f.groups {
+	for g := range f.scanned {
 		if g.live > 0 {
 			out = append(out, g)
 		}

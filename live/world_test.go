@@ -342,6 +342,9 @@ func (f follow) query() *predicate.Query {
 	for _, i := range at {
 		q.Columns = append(q.Columns, names[i])
 	}
+	if f.topic != "" {
+		q.Equal = []predicate.Equal{{Column: 1, Value: value.NewText(f.topic)}}
+	}
 	q.Match = func(r []value.Value) (bool, error) {
 		if r[1].Str() == "poison" {
 			return false, fault.New(fault.ValueOutOfRange, "poisoned row")

@@ -69,7 +69,7 @@ func (c *compiler) query(ctx context.Context, text string) (*predicate.Query, er
 		if err != nil {
 			return nil, err
 		}
-		match = t.eval
+		match, q.Equal = t.eval, c.equalities()
 	}
 	c.shield(q, terms, match)
 	return q, nil

@@ -40,6 +40,15 @@ type Query struct {
 	Columns []Column // of the projected row, in order
 	// Match reports whether a row belongs to the result. Never nil.
 	Match func(row []value.Value) (bool, error)
+	// Equal are comparisons that hold for every row that Match accepts, one for a
+	// column, by column. They help to find queries by rows; Match says it all.
+	Equal []Equal
 	// Project appends the projected values of a row to dst.
 	Project func(dst, row []value.Value) ([]value.Value, error)
+}
+
+// Equal says that a column of a table has a value, and not NULL.
+type Equal struct {
+	Column int         // position in Table.Columns
+	Value  value.Value // of the column's kind, a signed integer or text
 }

@@ -93,6 +93,7 @@ func (b *bench) run(ctx context.Context) error {
 		{"stalled", b.stalled},
 		{"subscriptions", b.subscriptions},
 		{"reconnect", b.reconnect},
+		{"rooms", b.rooms},
 		{"postgres", b.postgres},
 	}
 	for _, p := range parts {

@@ -182,6 +182,54 @@ func (b *bench) subscriptions(ctx context.Context) (err error) {
 			"%d live queries on each, until all are acknowledged and have their snapshots", manyEach)})
 }
 
+// rooms measures what an event of a stream costs that concerns one of very many
+// who each follow a room.
+func (b *bench) rooms(ctx context.Context) (err error) {
+	s, err := b.setUp(ctx, []string{createEvents})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	from := 0
+	for _, n := range []int{100, roomSubscribers} {
+		c, err := s.crowd(ctx, crowdSpec{User: "room%d", First: from, Sockets: n - from, Each: 1,
+			SQL: "SELECT * FROM bench.events WHERE room = %d"})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, c.close()) }()
+		if _, err := c.do(cmdOpen); err != nil {
+			return err
+		}
+		const perSecond = 200
+		told, err := s.publish(ctx, b.duration, from*1_000_000, perSecond, content,
+			func(i int) int { return from + i%(n-from) })
+		if err != nil {
+			return err
+		}
+		if err := wait(ctx, time.Second); err != nil {
+			return err
+		}
+		a, err := c.do(cmdLatency)
+		if err != nil {
+			return err
+		}
+		if a.Told != told {
+			return fmt.Errorf("%d of %d events were told", a.Told, told)
+		}
+		for suffix, v := range map[string]float64{"_p50": a.P50, "_p99": a.P99} {
+			err := b.report(Figure{Name: "room" + suffix, Value: v, Unit: "ms", Durability: "sync",
+				Clients: n, Conditions: fmt.Sprintf("from sending an INSERT into a stream until the "+
+					"one has it who follows its room, %d a second", perSecond)})
+			if err != nil {
+				return err
+			}
+		}
+		from = n
+	}
+	return nil
+}
+
 // reconnect measures how long it takes to resume everybody after all were cut.
 func (b *bench) reconnect(ctx context.Context) (err error) {
 	s, err := b.setUp(ctx, []string{"CREATE USER TABLE bench.written " + schema})
