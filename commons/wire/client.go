@@ -41,6 +41,11 @@ type Authenticate struct {
 	Token    string `json:"token,omitempty"`    // of MethodJWT
 	Username string `json:"username,omitempty"` // of MethodBasic
 	Password string `json:"password,omitempty"` // of MethodBasic
+
+	// OnDisconnect are statements that change rows. The server runs them, by the
+	// user's rights, when the connection has ended, however that came. A later
+	// message of the same user replaces them if it has any.
+	OnDisconnect []string `json:"on_disconnect,omitempty"`
 }
 
 // Subscribe opens a live query.
@@ -102,4 +107,7 @@ type Query struct {
 	Params      []any  `json:"params,omitempty"`
 	NamespaceID string `json:"namespace_id,omitempty"`
 	RequestID   string `json:"request_id,omitempty"`
+	// Bind ties the rows of streams that are inserted to the connection: they
+	// are deleted when it ends.
+	Bind bool `json:"bind,omitempty"`
 }

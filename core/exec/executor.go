@@ -40,6 +40,8 @@ type Limits struct {
 	TransactionTimeout time.Duration
 	TransactionRows    int
 	TransactionBytes   int
+
+	BoundRows int // of one session; 0 means 1000
 }
 
 // Parts are what an Executor works with. All are required, but for Figures.
@@ -68,6 +70,7 @@ type Executor struct {
 	schema chan struct{} // holds a token: one change of the catalogue at a time
 
 	transactions sync.Map // of *transaction, the open ones
+	bound        bindings
 	building     sync.Map // of ident.TableID: tables whose indexes are being built
 
 	statements, failures, conflicts atomic.Int64
@@ -85,6 +88,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.TransactionBytes == 0 {
 		l.TransactionBytes = 16 << 20
+	}
+	if l.BoundRows == 0 {
+		l.BoundRows = 1000
 	}
 	return l
 }
@@ -122,6 +128,10 @@ type Request struct {
 	// Session keeps a transaction open beyond the request; nil rolls one back
 	// that the request leaves open.
 	Session *Session
+
+	// Bind ties the rows of streams that are inserted to the Session: they are
+	// deleted by its Unbind, or when the database is opened again.
+	Bind bool
 
 	// OneRead refuses all but one statement that reads. Its rows may take as
 	// long as the statement's time allows.

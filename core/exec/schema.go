@@ -348,5 +348,8 @@ func (x *Executor) Recover(ctx context.Context) error {
 			return fault.Wrap(fault.Internal, err, "clean up the unfinished table %s", t.FullName())
 		}
 	}
-	return x.Catalog.Refresh()
+	if err := x.Catalog.Refresh(); err != nil {
+		return err
+	}
+	return x.recoverBound(ctx)
 }

@@ -40,6 +40,9 @@ type Session struct {
 	x  *Executor
 	mu sync.Mutex // held while a request runs
 	tx *transaction
+
+	bound map[boundKey]struct{} // rows that vanish with it; guarded by bindings.mu
+
 	// lost says why the transaction that the client may believe in is gone.
 	lost *fault.Error
 }
@@ -52,6 +55,15 @@ func (s *Session) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.endLocked(nil)
+}
+
+// Unbind deletes the rows that are bound to the session; who sends requests
+// that bind calls it before Close. Rows that could not be deleted, by the end of
+// ctx or else, are when the database is opened again.
+func (s *Session) Unbind(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.x.unbind(ctx, s)
 }
 
 // InTransaction reports whether a transaction is open. It waits for a request

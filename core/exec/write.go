@@ -22,6 +22,11 @@ import (
 const tries = 8
 
 func (r *run) write(ctx context.Context, emit Sink) error {
+	if r.req.Bind {
+		if err := r.mayBind(); err != nil {
+			return err
+		}
+	}
 	if r.session.tx != nil {
 		return r.writeInside(ctx, emit)
 	}
@@ -83,7 +88,16 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 			return nil, false, err
 		}
 	}
+	undo := func() {}
+	if r.req.Bind && len(writes) > 0 {
+		if undo, err = r.bind(ctx, writes); err != nil {
+			return nil, false, err
+		}
+	}
 	out, err := r.x.Log.Propose(ctx, c)
+	if err != nil || out.Err != nil || out.Repeat || out.Stale {
+		undo()
+	}
 	switch {
 	case err != nil:
 		return nil, false, err

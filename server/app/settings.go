@@ -34,6 +34,7 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 			TransactionTimeout: c.Limits.TransactionTimeout,
 			TransactionRows:    c.Limits.TransactionRows,
 			TransactionBytes:   int(c.Limits.TransactionSize),
+			BoundRows:          c.Live.BoundRows,
 		},
 		SQL: sqlengine.Options{MaxMemoryBytes: int64(c.Limits.StatementMemory), Logger: log},
 		Live: live.Options{

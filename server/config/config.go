@@ -71,6 +71,7 @@ type Live struct {
 	SocketSize             Size
 	TotalSize              Size
 	Subscriptions          int
+	BoundRows              int
 	WriteTimeout           time.Duration
 	PingInterval           time.Duration
 	AuthTimeout            time.Duration

@@ -75,6 +75,9 @@ var table = []Setting{
 	{Section: "live", Key: "subscriptions", Default: "100000", Min: 1,
 		Doc:   "Live queries of all users together.",
 		field: func(c *Config) any { return &c.Live.Subscriptions }},
+	{Section: "live", Key: "bound_rows", Default: "1000", Min: 1,
+		Doc:   "Rows of streams that one WebSocket may have bound, which vanish with it.",
+		field: func(c *Config) any { return &c.Live.BoundRows }},
 	{Section: "live", Key: "queue_messages", Default: "1024", Min: 1,
 		Doc: "Changes that wait for one live query. With more it reads them from history at " +
 			"its own pace, or ends, by its policy.",

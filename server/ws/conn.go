@@ -46,6 +46,8 @@ type conn struct {
 
 	namespace ident.NamespaceID // of the last USE; the worker's
 	session   *engine.Session   // of its queries, nil before the first; the worker's
+	// onDisconnect is run when the client has left; the worker's.
+	onDisconnect []string
 
 	mu       sync.Mutex
 	changed  sync.Cond // any of the following; L is mu
@@ -114,9 +116,7 @@ func (c *conn) finish(err error) {
 	c.srv.opts.Total.Add(-len(c.outbox))
 	c.outbox = nil
 	c.mu.Unlock()
-	if c.session != nil {
-		c.session.Close()
-	}
+	c.depart(c.id) // nobody else is left who uses it
 	if err != nil && !errors.Is(err, errBroken) {
 		c.linger()
 	}

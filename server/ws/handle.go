@@ -88,8 +88,7 @@ func (c *conn) sendJSON(v any) error {
 // credentials is an authenticate message. User is another name of Username.
 type credentials struct {
 	wire.Authenticate
-	User         string   `json:"user"`
-	OnDisconnect []string `json:"on_disconnect"`
+	User string `json:"user"`
 }
 
 func (c *conn) authenticate(msg []byte) error {
@@ -97,10 +96,18 @@ func (c *conn) authenticate(msg []byte) error {
 	if err := wire.Decode(msg, &m); err != nil {
 		return err
 	}
-	if len(m.OnDisconnect) > 0 {
-		return fault.New(fault.Unsupported, "on_disconnect is not supported by this server")
+	if err := checkOnDisconnect(m.OnDisconnect); err != nil {
+		return err
 	}
 	id, err := c.verify(&m)
+	if before, known := c.identity(); err == nil {
+		if known == nil && (before.Caller != id.Caller || before.As != id.As) {
+			c.depart(before)
+		}
+		if m.OnDisconnect != nil {
+			c.onDisconnect = m.OnDisconnect
+		}
+	}
 	c.welcome(id, err)
 	c.confirm()
 	return nil
@@ -267,16 +274,10 @@ func (c *conn) find(id string) (*sub, error) {
 	return nil, fault.New(fault.NotFound, "this connection has no subscription %.64q", id)
 }
 
-// socketQuery is a query message with what this server does not offer yet.
-type socketQuery struct {
-	wire.Query
-	Bind bool `json:"bind"`
-}
-
 // query runs SQL and answers with a result, also when it fails.
 func (c *conn) query(who session.Identity, msg []byte) error {
 	start := time.Now()
-	var m socketQuery
+	var m wire.Query
 	if err := wire.Decode(msg, &m); err != nil {
 		return err
 	}
@@ -298,11 +299,8 @@ func (c *conn) query(who session.Identity, msg []byte) error {
 }
 
 func (c *conn) execute(
-	ctx context.Context, who session.Identity, m *socketQuery, enc *sqljson.Encoder,
+	ctx context.Context, who session.Identity, m *wire.Query, enc *sqljson.Encoder,
 ) error {
-	if m.Bind {
-		return fault.New(fault.Unsupported, "bind is not supported by this server")
-	}
 	params, err := sqljson.Params(m.Params)
 	if err != nil {
 		return err
@@ -312,7 +310,7 @@ func (c *conn) execute(
 	}
 	req := engine.Request{
 		SQL: m.SQL, Params: params, JSONParams: true, Namespace: c.namespace, RequestID: m.RequestID,
-		Session: c.session, Remote: caller.Address(c.net.RemoteAddr().String()),
+		Session: c.session, Bind: m.Bind, Remote: caller.Address(c.net.RemoteAddr().String()),
 	}
 	if m.NamespaceID != "" {
 		req.Namespace = ident.NamespaceID(strings.ToLower(m.NamespaceID))

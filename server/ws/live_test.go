@@ -182,10 +182,6 @@ func TestQuery_Failures(t *testing.T) {
 		fault["code"] != "TABLE_NOT_FOUND" || fault["statement"] != 2.0 {
 		t.Errorf("result = %v", m)
 	}
-	c.raw(`{"type":"query","id":"y","sql":"SELECT 1","bind":true}`)
-	if m := c.expect(wire.TypeResult); !strings.Contains(fmt.Sprint(m["error"]), "UNSUPPORTED") {
-		t.Errorf("result = %v", m)
-	}
 	c.raw(`{"type":"query","id":"z","sql":""}`)
 	if m := c.expect(wire.TypeResult); !strings.Contains(fmt.Sprint(m["error"]), "EMPTY_SQL") {
 		t.Errorf("result = %v", m)

@@ -153,7 +153,7 @@ func TestSocket_BadMessagesAreAnswered(t *testing.T) {
 		{`{"type":"subscribe","subscription":{"id":"a","sql":"SELECT * FROM chat.messages",` +
 			`"options":{"from":"x"}}}`, "INVALID_PARAMETER"},
 		{`{"type":"authenticate","method":"jwt","token":"x","on_disconnect":["SELECT 1"]}`,
-			"UNSUPPORTED"},
+			"INVALID_PARAMETER"},
 	} {
 		c.raw(tt.text)
 		m := c.expect(wire.TypeError)

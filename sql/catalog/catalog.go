@@ -42,6 +42,8 @@ var (
 	KeptUsers      = newKept(3, system.Users)
 	keptCounters   = newKept(4, "counters")
 	KeptAudit      = newKept(5, system.AuditLog)
+	// KeptBound has the rows that vanish with a connection.
+	KeptBound = newKept(6, "bound_rows")
 )
 
 func newKept(id ident.TableID, name system.Table) *Kept {
@@ -59,7 +61,7 @@ func newKept(id ident.TableID, name system.Table) *Kept {
 // AllKept returns the stored system tables, whose partitions must exist before
 // a catalogue is opened.
 func AllKept() []*Kept {
-	return []*Kept{KeptNamespaces, KeptTables, KeptUsers, keptCounters, KeptAudit}
+	return []*Kept{KeptNamespaces, KeptTables, KeptUsers, keptCounters, KeptAudit, KeptBound}
 }
 
 // Table returns the definition under which k's rows are written.
