@@ -3,9 +3,11 @@ package live
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/sql/predicate"
 	"github.com/kalamdb/kalamdb-go/store/row"
 	"github.com/kalamdb/kalamdb-go/store/table"
 )
@@ -62,7 +64,11 @@ func (r *reading) seek(ctx context.Context) error {
 		return nil
 	}
 	left, below := snap.left, snap.below
-	end, err := r.walk(ctx, table.Span{Hi: below, Reverse: true},
+	span := keySpan(r.query)
+	if span.Reverse = true; below != nil {
+		span.Hi = below
+	}
+	end, err := r.walk(ctx, span,
 		func(pk []byte, _ []value.Value) (bool, error) {
 			left--
 			below = bytes.Clone(pk)
@@ -82,11 +88,34 @@ func (r *reading) seek(ctx context.Context) error {
 	return nil
 }
 
+// keySpan returns the primary keys that rows of the result can have, as far as
+// the query compares the first columns of the key for equality.
+func keySpan(q *predicate.Query) table.Span {
+	var prefix []byte
+	for _, k := range q.Table.PrimaryKey {
+		i, found := slices.BinarySearchFunc(q.Equal, k, func(e predicate.Equal, column int) int {
+			return e.Column - column
+		})
+		if !found {
+			break
+		}
+		prefix = value.AppendKey(prefix, q.Equal[i].Value)
+	}
+	if prefix == nil {
+		return table.Span{}
+	}
+	return table.Span{Lo: prefix, Hi: row.PrefixEnd(prefix)}
+}
+
 // page reads rows upwards until a batch is full.
 func (r *reading) page(ctx context.Context) error {
 	snap, opts := r.sub.snap, &r.sub.hub.opts
 	p := *snap
-	next, err := r.walk(ctx, table.Span{Lo: snap.next},
+	span := keySpan(r.query)
+	if snap.next != nil {
+		span.Lo = snap.next
+	}
+	next, err := r.walk(ctx, span,
 		func(_ []byte, vals []value.Value) (bool, error) {
 			projected, err := project(r.query, vals)
 			if err != nil {

@@ -217,3 +217,27 @@ func TestSubscription_readsRowsOfOlderSchemas(t *testing.T) {
 	}
 	t.Error("no batch")
 }
+
+// A snapshot reads the keys that the filter allows, not all rows of the user.
+func TestSubscription_snapshotOfAKeyRange(t *testing.T) {
+	w := newWorld(t, memkv.Name, live.Options{ScanRows: 5})
+	w.fill(100)
+	q := follow{}.query()
+	q.Text, q.Equal = "SELECT one", []predicate.Equal{{Column: 0, Value: value.NewBigInt(50)}}
+	q.Match = func(r []value.Value) (bool, error) {
+		if r[0].Int() != 50 {
+			t.Errorf("row %d was read", r[0].Int())
+		}
+		return r[0].Int() == 50, nil
+	}
+	one := 1
+	for _, o := range []live.SubscribeOptions{{}, {LastRows: &one}} {
+		s, err := w.hub.Subscribe(live.Spec{Owner: "alice", User: "alice", Query: q, Options: o})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, _ := drain(t, s); len(out) != 2 || out[1] != "batch of 1" {
+			t.Errorf("told %v", out)
+		}
+	}
+}

@@ -1,15 +1,14 @@
 package live
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
-	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
@@ -99,14 +98,18 @@ func (h *Hub) Trace(ctx context.Context, id ident.LiveID, pk []byte, most int) (
 	if err != nil {
 		return nil, err
 	}
+	floor, err := r.rows.Trimmed(r.view)
+	if err != nil {
+		return nil, err
+	}
 	var steps []Step
 	im := images{source: h.opts.Source}
 	for i := range versions {
 		var before *row.Record
 		if i > 0 {
 			before = present(&versions[i-1])
-		} else if len(versions) > most {
-			continue
+		} else if len(versions) > most || versions[i].Seq <= floor {
+			continue // what was there before it is not known
 		}
 		step, err := s.judgeStep(r, &im, before, &versions[i])
 		if errors.Is(err, errSchema) {
@@ -130,26 +133,28 @@ func (r *reading) versions(ctx context.Context, pk []byte, most int) (
 	if err != nil || !found {
 		return nil, err
 	}
-	out = append(out, now)
-	it := r.view.Scan(r.rows.Part, store.Range{
-		Lo: row.VersionKey(r.user, pk, 0), Hi: row.VersionKey(r.user, pk, now.Seq), Reverse: true,
-	})
-	defer func() {
-		if closed := it.Close(); err == nil {
-			err = closed
+	floor, err := r.rows.Trimmed(r.view)
+	if err != nil {
+		return nil, err
+	}
+	for rec := now; ; {
+		out = append(out, rec)
+		if len(out) == most || rec.Seq <= floor {
+			break
 		}
-	}()
-	for len(out) < most && it.Next() {
-		rec, err := row.ParseRecord(bytes.Clone(it.Value()))
+		rec, found, err = r.rows.AsOf(r.view, r.user, pk, now, rec.Seq-1)
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return nil, err
 		}
-		out = append([]row.Record{rec}, out...)
+		if !found {
+			break
+		}
 	}
-	return out, it.Err()
+	slices.Reverse(out)
+	return out, nil
 }
 
 func (s *Subscription) judgeStep(
