@@ -82,7 +82,7 @@ func (m *Machine) change(
 	s := m.shards[c.Shard]
 	out := Outcome{Seq: s.next(c)}
 	for _, f := range c.Fences {
-		if err := m.raise(b, s, f); err != nil {
+		if err := m.raise(b, s, f, out.Seq); err != nil {
 			return Outcome{}, err
 		}
 	}
@@ -223,7 +223,8 @@ func (s *shard) stage(b *store.Batch, t *tableState, w table.Write) (live.Change
 }
 
 // raise makes a fence known. A lower minimum than the present one is no change.
-func (m *Machine) raise(b *store.Batch, s *shard, f command.Fence) error {
+// The history of a table that is new on the shard begins behind seq.
+func (m *Machine) raise(b *store.Batch, s *shard, f command.Fence, seq clock.Seq) error {
 	if t := s.tables[f.Table]; t != nil {
 		if t.fence.Dropped {
 			return nil
@@ -234,6 +235,8 @@ func (m *Machine) raise(b *store.Batch, s *shard, f command.Fence) error {
 		t.fence = f
 	} else if err := s.addTable(m.db, f); err != nil {
 		return err
+	} else if !f.Dropped {
+		s.tables[f.Table].table.Begin(b, seq)
 	}
 	b.Put(s.part, fenceKey(f.Table), appendFence(nil, f))
 	return nil

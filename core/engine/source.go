@@ -9,6 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // source is what the hub of live queries reads the engine through.
@@ -48,18 +49,21 @@ func (s *source) Shard(t *ddl.Table, u ident.UserID) ident.ShardID {
 
 // Covered implements live.Source.
 func (s *source) Covered(t *ddl.Table, shard ident.ShardID, cursor clock.Seq) error {
-	if now, ok := s.catalog.Snapshot().TableByID(t.ID); ok && cursor > 0 &&
-		(now.Former != 0 || cursor < now.Since) {
-		return fault.New(fault.CursorTooOld,
-			"cursor %s is from before table %s was made or truncated; subscribe without from",
-			cursor, t.FullName())
-	}
 	p, err := s.machine.Partition(shard)
 	if err != nil {
 		return err
 	}
 	v, applied := s.View(shard)
 	defer v.Release()
+	before, err := s.before(v, t, shard, cursor)
+	if err != nil {
+		return err
+	}
+	if before {
+		return fault.New(fault.CursorTooOld,
+			"cursor %s is from before table %s was made or truncated; subscribe without from",
+			cursor, t.FullName())
+	}
 	if cursor > applied {
 		return fault.New(fault.CursorTooOld,
 			"cursor %s is in the future of this database; subscribe without from", cursor)
@@ -70,4 +74,22 @@ func (s *source) Covered(t *ddl.Table, shard ident.ShardID, cursor clock.Seq) er
 			"cursor %s was lost in a crash; subscribe without from", cursor)
 	}
 	return err
+}
+
+// before reports whether a cursor is from before the table was what it is. Each
+// shard has seqs of its own, so it is the partition that says when it began; one
+// that an earlier release made does not, and the table's definition is asked.
+func (s *source) before(
+	v *store.View, t *ddl.Table, shard ident.ShardID, cursor clock.Seq,
+) (bool, error) {
+	part, ok := s.Partition(t, shard)
+	if !ok || cursor == 0 {
+		return false, nil
+	}
+	begun, err := table.Table{Part: part}.Begun(v)
+	if err != nil || begun > 0 {
+		return cursor < begun, err
+	}
+	now, ok := s.catalog.Snapshot().TableByID(t.ID)
+	return ok && (now.Former != 0 || cursor < now.Since), nil
 }

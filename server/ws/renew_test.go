@@ -1,6 +1,7 @@
 package ws_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/kalamdb/kalamdb-go/commons/wire"
@@ -80,5 +81,27 @@ func TestLive_CursorsFromBeforeTruncate(t *testing.T) {
 	d.expect(wire.TypeResync)
 	if n := d.ready("b"); n != 0 {
 		t.Errorf("%d rows", n)
+	}
+}
+
+// Each shard has seqs of its own: a cursor of one on which nothing was written
+// since the table was made is one of its history.
+func TestLive_ResumesOnEveryShard(t *testing.T) {
+	s := servertest.WithMessages(t)
+	for i := range 12 {
+		name := fmt.Sprintf("user-%d", i)
+		c := login(t, s, name)
+		c.subscribe("a", "SELECT * FROM chat.messages")
+		control := c.expect(wire.TypeInitialData)["batch_control"].(map[string]any)
+		c.conn.Close()
+		s.MustSQL(t, user(name), "INSERT INTO chat.messages VALUES (1, 'missed')")
+		c = login(t, s, name)
+		c.send(`{"type":"subscribe","subscription":{"id":"a","sql":"SELECT * FROM chat.messages",`+
+			`"options":{"from":%q}}}`, control["last_seq_id"])
+		c.expect(wire.TypeSubscriptionAck)
+		if n := c.ready("a"); n != 0 {
+			t.Errorf("%s: %d rows of a snapshot", name, n)
+		}
+		c.expect(wire.TypeChange)
 	}
 }

@@ -27,6 +27,7 @@ type Table struct{ Part store.Partition }
 const (
 	counterRows    = "rows"    // live rows
 	counterTrimmed = "trimmed" // the highest seq whose change was trimmed
+	counterBegun   = "begun"   // the seq behind which the partition's history begins
 )
 
 // Get returns the record of a user's primary key, and whether there is one. A
@@ -82,6 +83,19 @@ func (t Table) AddCount(v *store.View, b *store.Batch, delta int) error {
 // to read everything again.
 func (t Table) Trimmed(v *store.View) (clock.Seq, error) {
 	n, err := counter(v.Get(t.Part, row.MetaKey(counterTrimmed)))
+	return clock.Seq(n), err
+}
+
+// Begin notes the seq behind which the history of a new partition begins.
+func (t Table) Begin(b *store.Batch, seq clock.Seq) {
+	b.Put(t.Part, row.MetaKey(counterBegun), binary.BigEndian.AppendUint64(nil, uint64(seq)))
+}
+
+// Begun returns what Begin noted, 0 for a partition of before it was noted. A
+// cursor below it is of another table, or of what the table was before it was
+// truncated.
+func (t Table) Begun(v *store.View) (clock.Seq, error) {
+	n, err := counter(v.Get(t.Part, row.MetaKey(counterBegun)))
 	return clock.Seq(n), err
 }
 
