@@ -63,7 +63,10 @@ type Subscription struct {
 }
 
 // SubscriptionOptions say where a live query begins. Absent ones mean the
-// whole snapshot in batches of the default size.
+// whole snapshot in batches of the default size. They come before the OPTIONS of
+// a SUBSCRIBE statement. From comes before LastRows: it resumes with no
+// snapshot, and LastRows holds for the one that a resync brings. BatchSize holds
+// for every snapshot.
 type SubscriptionOptions struct {
 	LastRows  *int   `json:"last_rows,omitempty"`  // snapshot of the last rows only
 	BatchSize *int   `json:"batch_size,omitempty"` // rows a batch

@@ -173,13 +173,17 @@ func (b *bench) subscriptions(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
+	before, err := cpuOf(s.PID())
+	if err != nil {
+		return err
+	}
 	a, err := c.do(cmdOpen)
 	if err != nil {
 		return err
 	}
-	return b.report(Figure{Name: "subscribe_all", Value: a.Seconds, Unit: "s", Durability: "none",
-		Clients: manySockets, Conditions: fmt.Sprintf(
-			"%d live queries on each, until all are acknowledged and have their snapshots", manyEach)})
+	conditions := fmt.Sprintf(
+		"%d live queries on each, until all are acknowledged and have their snapshots", manyEach)
+	return b.reportAll(s, before, "subscribe_all", a.Seconds, manySockets, conditions)
 }
 
 // rooms measures what an event of a stream costs that concerns one of very many
@@ -255,6 +259,10 @@ func (b *bench) reconnect(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	before, err := cpuOf(s.PID())
+	if err != nil {
+		return err
+	}
 	a, err := c.do(cmdResume)
 	if err != nil {
 		return err
@@ -270,7 +278,25 @@ func (b *bench) reconnect(ctx context.Context) (err error) {
 		return fmt.Errorf("%d changes, %d snapshots with rows and %d resyncs instead of %d changes",
 			told.Told, told.Rows, told.Resyncs, missedBy)
 	}
-	return b.report(Figure{Name: "resume_all", Value: a.Seconds, Unit: "s", Durability: "none",
-		Clients: resumedSockets, Conditions: fmt.Sprintf("connect at once after all were cut, until "+
-			"each has resumed from its cursor; %d have missed a change", missedBy)})
+	conditions := fmt.Sprintf("connect at once after all were cut, until each has resumed from "+
+		"its cursor; %d have missed a change", missedBy)
+	return b.reportAll(s, before, "resume_all", a.Seconds, resumedSockets, conditions)
+}
+
+// reportAll prints how long something took for all clients, and the processor
+// time of the server in it, which another load on the machine changes less.
+func (b *bench) reportAll(
+	s *server, before usage, name string, seconds float64, clients int, conditions string,
+) error {
+	after, err := cpuOf(s.PID())
+	if err != nil {
+		return err
+	}
+	f := Figure{Name: name, Value: seconds, Unit: "s", Durability: "none", Clients: clients,
+		Conditions: conditions}
+	if err := b.report(f); err != nil {
+		return err
+	}
+	f.Name, f.Value = name+"_cpu_server", after.since(before).server.Seconds()
+	return b.report(f)
 }
