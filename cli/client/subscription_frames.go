@@ -188,7 +188,9 @@ func (s *Subscription) refusedLocked(code fault.Code, message string) {
 	case code == fault.CursorTooOld && s.cursor > 0:
 		s.dropLocked()
 		s.restartLocked(string(code))
-	case known && code.Info().Retryable:
+	case known && code.Info().Retryable, code == fault.SubscriptionLimit && s.wasAcked:
+		// Of the limit: the server may not know yet that the connection before is
+		// gone, with what was open on it.
 		s.dropLocked()
 		s.failures++
 		s.notBefore = time.Now().Add(s.l.c.backoff(s.failures))

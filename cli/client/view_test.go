@@ -357,6 +357,19 @@ func TestSubscription_reasons_of_an_end(t *testing.T) {
 			r.want(2)
 		}
 	})
+	t.Run("such as a limit that the former connection still fills", func(t *testing.T) {
+		s, c := open(t, nil)
+		s.Commit(1)
+		r := subscribe(t, c, client.SubscribeOptions{})
+		r.want(1)
+		s.Refuse(fault.New(fault.SubscriptionLimit, "too many"))
+		s.Drop()
+		s.Commit(2)
+		r.want(2)
+		s.Refuse(fault.New(fault.SubscriptionLimit, "too many"))
+		_, err := c.Subscribe(soon(t), "SELECT", client.SubscribeOptions{})
+		wantCode(t, err, fault.SubscriptionLimit)
+	})
 	t.Run("by its own policy is an end with a cursor", func(t *testing.T) {
 		s, c := open(t, nil)
 		s.Commit(1)

@@ -90,6 +90,16 @@ func (l *ledger) read(c any, n int) {
 	}
 }
 
+// last returns the end of the last commit.
+func (l *ledger) last() clock.Seq {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.commits) == 0 {
+		return 0
+	}
+	return l.commits[len(l.commits)-1].end
+}
+
 // length returns the number of commits so far.
 func (l *ledger) length() int {
 	l.mu.Lock()

@@ -1,8 +1,12 @@
 package verify
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kalamdb/kalamdb-go/commons/wire"
 )
@@ -22,18 +26,62 @@ type query struct {
 	columns []string
 	where   string
 	match   func(id int64, r *record) bool
+	// kept computes the result of a query that is more than the rows that
+	// match; nil for one of rows. unordered says that its rows may stand in any
+	// order.
+	kept      func(owner string, rows map[int64]*record) [][]string
+	unordered bool
 }
 
 // queries are what each subscriber follows. The last shows neither the version
 // nor the value, so that most updates have nothing to tell.
 var queries = []query{
-	{"all", columns, "", func(int64, *record) bool { return true }},
-	{"group", []string{"id", "owner", "grp", "val", "ver"}, " WHERE grp = 1",
-		func(_ int64, r *record) bool { return r.grp == 1 }},
-	{"range", columns, " WHERE val >= 50 AND grp <> 2",
-		func(_ int64, r *record) bool { return r.val >= 50 && r.grp != 2 }},
-	{"narrow", []string{"id", "grp"}, " WHERE grp IN (0, 3) OR note IS NULL",
-		func(_ int64, r *record) bool { return r.grp == 0 || r.grp == 3 || !r.noted }},
+	{name: "all", columns: columns, match: func(int64, *record) bool { return true }},
+	{name: "group", columns: []string{"id", "owner", "grp", "val", "ver"}, where: " WHERE grp = 1",
+		match: func(_ int64, r *record) bool { return r.grp == 1 }},
+	{name: "range", columns: columns, where: " WHERE val >= 50 AND grp <> 2",
+		match: func(_ int64, r *record) bool { return r.val >= 50 && r.grp != 2 }},
+	{name: "narrow", columns: []string{"id", "grp"}, where: " WHERE grp IN (0, 3) OR note IS NULL",
+		match: func(_ int64, r *record) bool { return r.grp == 0 || r.grp == 3 || !r.noted }},
+}
+
+// viewQueries are what Views follow: also a window, and sums by group.
+var viewQueries = append(slices.Clone(queries),
+	query{name: "window", columns: columns, where: " ORDER BY ver DESC, id DESC LIMIT 10",
+		kept: window},
+	query{name: "sums", columns: []string{"grp", "rows_of", "total", "newest"},
+		where: " GROUP BY grp", kept: sums, unordered: true},
+)
+
+func window(owner string, rows map[int64]*record) [][]string {
+	ids := slices.SortedFunc(maps.Keys(rows), func(a, b int64) int {
+		return cmp.Or(cmp.Compare(rows[b].ver, rows[a].ver), cmp.Compare(b, a))
+	})
+	var out [][]string
+	for _, id := range ids[:min(len(ids), 10)] {
+		var shown []string
+		for _, c := range columns {
+			shown = append(shown, valueOf(c, owner, id, rows[id]))
+		}
+		out = append(out, shown)
+	}
+	return out
+}
+
+func sums(_ string, rows map[int64]*record) [][]string {
+	type group struct{ rows, total, newest int64 }
+	groups := map[int64]group{}
+	for _, r := range rows {
+		g := groups[r.grp]
+		groups[r.grp] = group{g.rows + 1, g.total + r.val, max(g.newest, r.ver)}
+	}
+	var out [][]string
+	for grp, g := range groups {
+		out = append(out, []string{fmt.Sprint(grp), fmt.Sprint(g.rows), fmt.Sprint(g.total),
+			fmt.Sprint(g.newest)})
+	}
+	slices.SortFunc(out, slices.Compare)
+	return out
 }
 
 // final is a row that all queries show.
@@ -43,18 +91,14 @@ var final = record{grp: 1, val: 60}
 const finalID = -1
 
 func (q *query) sql(table string) string {
-	text := "SELECT "
-	if len(q.columns) == len(columns) {
-		text += "*"
-	} else {
-		for i, c := range q.columns {
-			if i > 0 {
-				text += ", "
-			}
-			text += c
-		}
+	list := strings.Join(q.columns, ", ")
+	switch {
+	case len(q.columns) == len(columns):
+		list = "*"
+	case q.unordered:
+		list = "grp, COUNT(*) AS rows_of, SUM(val) AS total, MAX(ver) AS newest"
 	}
-	return text + " FROM " + table + q.where
+	return "SELECT " + list + " FROM " + table + q.where
 }
 
 // shows returns a row as the query shows it; false when it does not.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/cli/client"
 	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/wire"
 )
 
@@ -102,7 +103,7 @@ func (r *run) client(name string, n *network) (*client.Client, error) {
 
 // viewQuery returns the query of user i's View: two users after one another
 // have the same.
-func viewQuery(i int) *query { return &queries[i/2%len(queries)] }
+func viewQuery(i int) *query { return &viewQueries[i/2%len(viewQueries)] }
 
 // openViews opens a View for each user, with policy replay and conflate in
 // turns.
@@ -114,11 +115,17 @@ func (r *run) openViews(ctx context.Context) error {
 		}
 		o := client.LiveOptions{}
 		o.Policy = []wire.Policy{wire.Replay, wire.Conflate}[i%2]
-		v, err := c.Live(ctx, viewQuery(i).sql(r.table), o)
+		q := viewQuery(i)
+		v, err := c.Live(ctx, q.sql(r.table), o)
+		if q.kept != nil && fault.Is(err, fault.LiveUnsupportedQuery) { // an older server
+			r.o.Logger.Warn("the server does not follow such queries", "query", q.name, "error", err)
+			q = &queries[i%len(queries)]
+			v, err = c.Live(ctx, q.sql(r.table), o)
+		}
 		if err != nil {
 			return err
 		}
-		r.viewers = append(r.viewers, newViewer(u, viewQuery(i), v, &r.tally))
+		r.viewers = append(r.viewers, newViewer(u, q, v, &r.tally))
 	}
 	return nil
 }
@@ -288,7 +295,7 @@ func (r *run) caughtUp() bool {
 		}
 	}
 	for _, w := range r.viewers {
-		if !holds(w.view.State().Rows, finalID) {
+		if w.view.State().Cursor < w.user.ledger.last() {
 			return false
 		}
 	}
@@ -325,11 +332,4 @@ func (r *run) compare(ctx context.Context) error {
 		}
 	}
 	return context.Cause(ctx)
-}
-
-func holds(rows []client.Row, id int64) bool {
-	return slices.ContainsFunc(rows, func(r client.Row) bool {
-		n, err := r.Int64("id")
-		return err == nil && n == id
-	})
 }

@@ -25,6 +25,9 @@ type subscriber struct {
 	log      *slog.Logger
 }
 
+// maxRefusals is how often in a row a subscriber takes no for an answer.
+const maxRefusals = 100
+
 // run follows until ctx ends. An error is one that opening again does not
 // mend.
 func (s *subscriber) run(ctx context.Context) error {
@@ -33,6 +36,8 @@ func (s *subscriber) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case fault.Is(err, fault.SubscriptionLimit) && failures < maxRefusals:
+			// the server may not know yet that the connection before is gone
 		case !fault.From(err).Code.Info().Retryable:
 			return err
 		case opened:

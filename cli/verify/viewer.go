@@ -89,6 +89,9 @@ func (w *viewer) compare(s client.State) {
 	t.add(&t.states, 1)
 	want := w.query.result(w.user.name, w.state)
 	got := texts(s.Rows, w.query.columns)
+	if w.query.unordered {
+		slices.SortFunc(got, slices.Compare)
+	}
 	if !slices.EqualFunc(got, want, slices.Equal) {
 		n, first := difference(got, want)
 		t.fault(&t.faults.WrongRows, int64(n), "a View of %s, query %s, at %s differs in %d rows, as %s",
@@ -96,8 +99,12 @@ func (w *viewer) compare(s client.State) {
 	}
 }
 
-// result returns what the query shows of rows, in the order of the key.
+// result returns what the query shows of rows, in the order of the key where
+// it has none of its own.
 func (q *query) result(owner string, rows map[int64]*record) [][]string {
+	if q.kept != nil {
+		return q.kept(owner, rows)
+	}
 	var out [][]string
 	for _, id := range slices.SortedFunc(maps.Keys(rows), cmp.Compare) {
 		if shown, ok := q.shows(owner, id, rows[id]); ok {

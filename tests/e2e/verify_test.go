@@ -26,7 +26,7 @@ func TestVerify_findsNoFault(t *testing.T) {
 	}
 	defer c.Close()
 	r, err := verify.Run(t.Context(), verify.Options{Client: c, Duration: 6 * time.Second,
-		Users: 4, Stall: 1, KillSockets: 50 * time.Millisecond, RestartEvery: 2 * time.Second,
+		Subscribers: 8, Stall: 1, KillSockets: 50 * time.Millisecond, RestartEvery: 2 * time.Second,
 		Restart: func(ctx context.Context) error {
 			p.Kill()
 			return p.Restart(ctx)

@@ -249,6 +249,11 @@ export class Subscription {
     }
   }
 
+  private retry(): void {
+    this.failures++;
+    this.notBefore = Date.now() + this.connection.backoff.after(this.failures);
+  }
+
   /** Decides after an error whether to try again. */
   private refused(code: string, message: string): void {
     const error = new KalamError(code, message);
@@ -262,9 +267,11 @@ export class Subscription {
     this.drop();
     if (code === "CURSOR_TOO_OLD" && this.position !== undefined) {
       this.begin(code);
+    } else if (code === "SUBSCRIPTION_LIMIT" && this.version >= 0) {
+      // The server may not know yet that the connection before is gone.
+      this.retry();
     } else if (error.retryable && !(code === "SLOW_CONSUMER" && this.options.policy === "disconnect")) {
-      this.failures++;
-      this.notBefore = Date.now() + this.connection.backoff.after(this.failures);
+      this.retry();
     } else {
       this.end(error);
     }

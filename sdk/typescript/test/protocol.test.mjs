@@ -145,6 +145,7 @@ test("reasons decide whether to try again", async (t) => {
     ["replay", [{ type: "unsubscribed", reason: "slow_consumer" }], undefined],
     ["replay", [{ type: "unsubscribed", reason: "shutting_down" }], undefined],
     ["replay", [{ type: "error", code: "STORAGE_UNAVAILABLE", message: "" }], undefined],
+    ["replay", [{ type: "error", code: "SUBSCRIPTION_LIMIT", message: "" }], undefined],
     ["replay", [{ type: "error", code: "CURSOR_TOO_OLD", message: "" }], undefined],
     ["disconnect", [{ type: "error", code: "SLOW_CONSUMER", message: "" }], "SLOW_CONSUMER"],
     ["replay", [{ type: "unsubscribed", reason: "access_revoked" }], "PERMISSION_DENIED"],
