@@ -19,7 +19,7 @@ type questions struct {
 }
 
 var asked = questions{
-	columns: []string{"id", "a", "b", "c", "d", "e", "f", "g"},
+	columns: []string{"id", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"},
 	values: map[string][]string{
 		"id": {"0", "1", "5", "9", "14", "20", "39"},
 		"a":  {"0", "1", "2", "3", "-1", "1.5"},
@@ -29,6 +29,12 @@ var asked = questions{
 		"e":  {"0.5", "1", "-2.25", "0.1"},
 		"f":  {"TRUE", "FALSE"},
 		"g":  {"'2026-01-01'", "'2026-02-01'"},
+		"h":  {"'10:00:00'", "'09:30:00.5'", "'-01:00:00'"},
+		"i":  {"0.5", "0.1", "-3", "2"},
+		"j": {"'0190163d-8694-739b-aea5-966c26f8ad91'", "'00000000-0000-0000-0000-000000000001'",
+			"'0190163D-8694-739B-AEA5-966C26F8AD91'"},
+		"k": {"'2026-01-01 00:00:00'", "'2026-01-02 10:30:00.25'"},
+		"l": {"0", "5", "18446744073709551615"},
 	},
 }
 
@@ -153,10 +159,11 @@ func TestExecutor_IndexesAnswerLikeScans(t *testing.T) {
 			q.r = rand.New(rand.NewPCG(seed, 1))
 			p.run(root, "CREATE NAMESPACE app")
 			const columns = " (id INT PRIMARY KEY, a INT, b TEXT, c DECIMAL(6, 2), d DATETIME, " +
-				"e DOUBLE, f BOOLEAN, g DATE"
+				"e DOUBLE, f BOOLEAN, g DATE, h TIME, i FLOAT, j UUID, k TIMESTAMP, l BIGINT UNSIGNED"
 			p.run(root, "CREATE TABLE app.p"+columns+")")
 			p.run(root, "CREATE TABLE app.t"+columns+", INDEX (a), INDEX (a, b), INDEX (b), "+
 				"UNIQUE bi (b, id), INDEX (c, a), INDEX (d), INDEX (e), INDEX (f, a), INDEX (g, f), "+
+				"INDEX (h), INDEX (i, a), UNIQUE (j, id), INDEX (k, j), INDEX (l), "+
 				"UNIQUE (id, a))")
 			for n := range 1500 {
 				at := uint64(n)

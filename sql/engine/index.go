@@ -72,8 +72,8 @@ func (r *relation) LookupPartitions(_ *gms.Context, l gms.IndexLookup) (gms.Part
 		spans = append(spans, s)
 		to.byKey = to.byKey || !point
 	}
-	to.spans = merge(spans)
-	to.byKey = r.target.order == keyOrder && x.path.index != nil && (to.byKey || len(to.spans) > 1)
+	to.byKey = r.target.order == keyOrder && x.path.index != nil && (to.byKey || len(spans) > 1)
+	to.spans = merge(spans) // two that touch become one
 	return &partIter{part: part(to)}, nil
 }
 
