@@ -42,8 +42,7 @@ func TestVerify_findsNoFault(t *testing.T) {
 	if !r.OK() {
 		t.Error("there are faults")
 	}
-	if r.Changes < 100 || r.Events < 100 || r.Kills < 10 || r.Restarts < 1 || r.Snapshots < 32 ||
-		r.Appends < 10 {
+	if min(r.Changes, r.Events, r.Kills, r.Restarts, r.States) < 1 || r.Snapshots < 32 {
 		t.Errorf("too little was done: %+v", r)
 	}
 }
