@@ -55,21 +55,22 @@ func (b *bench) kalamdb(ctx context.Context) (err error) {
 	}
 	reads := []struct {
 		name, sql, conditions string
+		rows                  int
 		params                func() []int
 	}{
 		{"select_by_key", "SELECT content FROM bench.messages WHERE conversation = $1 AND id = $2",
-			"one row over HTTP", func() []int {
+			"one row over HTTP", 1, func() []int {
 				return []int{rand.IntN(conversations), rand.IntN(perTalk)}
 			}},
 		{"last_50", "SELECT id, content FROM bench.messages WHERE conversation = $1 " +
-			"ORDER BY id DESC LIMIT 50", "50 rows over HTTP", func() []int {
+			"ORDER BY id DESC LIMIT 50", "50 rows over HTTP", 50, func() []int {
 			return []int{rand.IntN(conversations)}
 		}},
 	}
 	for _, r := range reads {
 		err := b.load(ctx, Figure{Name: r.name, Durability: "none", Clients: readers,
 			Conditions: r.conditions}, s.PID(), func(i int) (client, error) {
-			return s.reader(i, r.sql, r.params)
+			return s.reader(i, r.rows, r.sql, r.params)
 		})
 		if err != nil {
 			return err
@@ -86,6 +87,7 @@ func (s *server) inserter(i, round int) (client, error) {
 		return client{}, err
 	}
 	var body []byte
+	one := rowCount(1)
 	return client{close: c.close, step: func(n int) error {
 		body = append(body[:0], `{"sql":"INSERT INTO bench.written (conversation, id, content) `+
 			`VALUES ($1, $2, $3)","params":[`...)
@@ -93,17 +95,18 @@ func (s *server) inserter(i, round int) (client, error) {
 		body = append(body, ',')
 		body = strconv.AppendInt(body, int64(n), 10)
 		body = append(body, `,"`+content+`"]}`...)
-		_, err := c.do(body)
-		return err
+		return c.ask(body, one)
 	}}, nil
 }
 
-func (s *server) reader(i int, sql string, params func() []int) (client, error) {
+// reader reads a number of rows as a user of its own.
+func (s *server) reader(i, rows int, sql string, params func() []int) (client, error) {
 	c, err := s.dial(reader(i))
 	if err != nil {
 		return client{}, err
 	}
 	var body []byte
+	count := rowCount(rows)
 	return client{close: c.close, step: func(int) error {
 		body = append(append(append(body[:0], `{"sql":"`...), sql...), `","params":[`...)
 		for i, p := range params() {
@@ -113,11 +116,7 @@ func (s *server) reader(i int, sql string, params func() []int) (client, error) 
 			body = strconv.AppendInt(body, int64(p), 10)
 		}
 		body = append(body, "]}"...)
-		answer, err := c.do(body)
-		if err == nil && len(answer) < len(content) {
-			err = fmt.Errorf("an answer without rows: %s", answer)
-		}
-		return err
+		return c.ask(body, count)
 	}}, nil
 }
 

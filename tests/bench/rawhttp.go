@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
-	"strings"
 )
 
 // conn is a kept HTTP connection to POST /v1/api/sql as one caller. It is for
@@ -34,6 +34,18 @@ func dial(host, authorization, user string) (*conn, error) {
 	return &conn{net: c, r: bufio.NewReaderSize(c, 16<<10),
 		head: []byte(head + "Content-Length: ")}, nil
 }
+
+// ask is do for an answer that must say that it is about a number of rows.
+func (c *conn) ask(body, count []byte) error {
+	answer, err := c.do(body)
+	if err == nil && !bytes.Contains(answer, count) {
+		err = fmt.Errorf("an answer without %s: %s", count, answer)
+	}
+	return err
+}
+
+// rowCount is how an answer says that it is about n rows.
+func rowCount(n int) []byte { return fmt.Appendf(nil, `],"row_count":%d,`, n) }
 
 // do sends a JSON body and returns the answer's, valid until the next call. An
 // answer other than 200 is an error.
@@ -63,14 +75,14 @@ func (c *conn) read() ([]byte, error) {
 		if len(line) == 0 {
 			break
 		}
-		key, value, _ := strings.Cut(string(line), ": ")
-		switch strings.ToLower(key) {
-		case "content-length":
-			if length, err = strconv.Atoi(value); err != nil {
+		key, value, _ := bytes.Cut(line, []byte(": "))
+		switch {
+		case bytes.EqualFold(key, []byte("Content-Length")):
+			if length, err = strconv.Atoi(string(value)); err != nil {
 				return nil, err
 			}
-		case "transfer-encoding":
-			chunked = value == "chunked"
+		case bytes.EqualFold(key, []byte("Transfer-Encoding")):
+			chunked = string(value) == "chunked"
 		}
 	}
 	if err := c.readBody(length, chunked); err != nil {
@@ -111,7 +123,7 @@ func (c *conn) readBody(length int, chunked bool) error {
 // take appends n bytes to the body.
 func (c *conn) take(n int) error {
 	from := len(c.body)
-	c.body = append(c.body, make([]byte, n)...)
+	c.body = slices.Grow(c.body, n)[:from+n]
 	_, err := io.ReadFull(c.r, c.body[from:])
 	return err
 }
