@@ -57,6 +57,7 @@ const (
 	statParent = 1
 	statUser   = 11
 	statSystem = 12
+	statEnded  = 13 // and the next: what its children took that have ended
 )
 
 // tick is the unit of times in /proc/<pid>/stat, on Linux of all processors
@@ -68,16 +69,24 @@ const tick = 10 * time.Millisecond
 func cpuOfStat(line string, pid int) (time.Duration, error) {
 	own, _, _ := strings.Cut(line, " ")
 	fields := strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
-	if len(fields) <= statSystem {
+	if len(fields) <= statEnded+1 {
 		return 0, fmt.Errorf("%d fields", len(fields))
 	}
-	if want := strconv.Itoa(pid); own != want && fields[statParent] != want {
+	want, counted := strconv.Itoa(pid), []int{statUser, statSystem}
+	switch want {
+	case own:
+		counted = append(counted, statEnded, statEnded+1)
+	case fields[statParent]:
+	default:
 		return 0, nil
 	}
-	user, err := strconv.ParseInt(fields[statUser], 10, 64)
-	if err != nil {
-		return 0, err
+	sum := int64(0)
+	for _, i := range counted {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
 	}
-	system, err := strconv.ParseInt(fields[statSystem], 10, 64)
-	return time.Duration(user+system) * tick, err
+	return time.Duration(sum) * tick, nil
 }

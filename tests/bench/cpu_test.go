@@ -9,8 +9,8 @@ import (
 func TestCPUOfStat(t *testing.T) {
 	const line = "17 (a) b (c)) S 9 17 17 0 -1 4194304 100 0 0 0 12 34 5 6 20 0 1 0 56974 3133440"
 	for pid, want := range map[int]time.Duration{
-		17: 460 * time.Millisecond, // itself
-		9:  460 * time.Millisecond, // its parent
+		17: 570 * time.Millisecond, // itself, and its children that have ended
+		9:  460 * time.Millisecond, // its parent, of whom nothing is known
 		1:  0,
 	} {
 		if got, err := cpuOfStat(line, pid); err != nil || got != want {
