@@ -37,7 +37,7 @@ func (b *bench) postgres(ctx context.Context) (err error) {
 	for _, clients := range []int{1, 16, 64} {
 		err := b.load(ctx, Figure{Name: "postgres_insert", Durability: "sync", Clients: clients,
 			Conditions: "one row" + through}, pg.pid(), func(i int) (client, error) {
-			return pg.client(ctx, "INSERT INTO written VALUES ($1, $2, $3, $4)", func(n int) []any {
+			return pg.client(ctx, 1, "INSERT INTO written VALUES ($1, $2, $3, $4)", func(n int) []any {
 				return []any{"writer" + strconv.Itoa(i), clients, n, content}
 			})
 		})
@@ -47,7 +47,7 @@ func (b *bench) postgres(ctx context.Context) (err error) {
 	}
 	err = b.load(ctx, Figure{Name: "postgres_select_by_key", Durability: "none", Clients: readers,
 		Conditions: "one row" + through}, pg.pid(), func(i int) (client, error) {
-		return pg.client(ctx, "SELECT content FROM messages WHERE user_id = $1 AND conversation = $2 "+
+		return pg.client(ctx, 1, "SELECT content FROM messages WHERE user_id = $1 AND conversation = $2 "+
 			"AND id = $3", func(int) []any {
 			return []any{reader(i), rand.IntN(conversations), rand.IntN(perTalk)}
 		})
@@ -57,7 +57,7 @@ func (b *bench) postgres(ctx context.Context) (err error) {
 	}
 	return b.load(ctx, Figure{Name: "postgres_last_50", Durability: "none", Clients: readers,
 		Conditions: "50 rows" + through}, pg.pid(), func(i int) (client, error) {
-		return pg.client(ctx, "SELECT id, content FROM messages WHERE user_id = $1 "+
+		return pg.client(ctx, 50, "SELECT id, content FROM messages WHERE user_id = $1 "+
 			"AND conversation = $2 ORDER BY id DESC LIMIT 50", func(int) []any {
 			return []any{reader(i), rand.IntN(conversations)}
 		})
@@ -207,9 +207,9 @@ func (pg *cluster) fill(ctx context.Context) error {
 }
 
 // client makes a client with a connection of its own that runs one statement
-// again and again and reads all its rows.
+// again and again, reads all its rows, and checks their number.
 func (pg *cluster) client(
-	ctx context.Context, sql string, args func(n int) []any,
+	ctx context.Context, want int64, sql string, args func(n int) []any,
 ) (client, error) {
 	c, err := pgx.Connect(ctx, pg.url)
 	if err != nil {
@@ -226,6 +226,9 @@ func (pg *cluster) client(
 		}
 		for rows.Next() {
 			rows.RawValues()
+		}
+		if n := rows.CommandTag().RowsAffected(); rows.Err() == nil && n != want {
+			return fmt.Errorf("%d rows instead of %d", n, want)
 		}
 		return rows.Err()
 	}}, nil
