@@ -60,6 +60,13 @@ func TestRun_BoundsResults(t *testing.T) {
 		"SELECT JSON_ARRAYAGG(a.body) FROM messages a, messages b",
 		"SELECT ROW_NUMBER() OVER (ORDER BY a.body) FROM messages a, messages b",
 		"WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r, messages WHERE n < 9) SELECT COUNT(*) FROM r",
+		"SELECT DISTINCT a.conversation_id, a.id, b.conversation_id, b.id FROM messages a, messages b",
+		"SELECT a.conversation_id, a.id, b.conversation_id, b.id FROM messages a, messages b UNION SELECT 1, 1, 1, 1",
+		"SELECT a.conversation_id, a.id, b.conversation_id, b.id FROM messages a, messages b EXCEPT SELECT 1, 1, 1, 1",
+		"SELECT 'x', 1 INTERSECT SELECT a.body, b.id FROM messages a, messages b",
+		"SELECT a.body, b.id FROM messages a, messages b UNION ALL SELECT 'x', 1 ORDER BY 1, 2",
+		"SELECT id FROM rooms WHERE title IN (SELECT CONCAT(a.body, b.id) FROM messages a, messages b)",
+		"SELECT COUNT(*) FROM rooms r JOIN (SELECT CONCAT(a.body, b.id) AS x FROM messages a, messages b) q ON q.x = r.title",
 		"INSERT INTO messages SELECT a.conversation_id, a.id * 1000 + b.id, b.body, a.body FROM messages a, messages b",
 	} {
 		start := time.Now()
@@ -85,6 +92,18 @@ func TestRun_StopsWithItsContext(t *testing.T) {
 		"SELECT COUNT(*) FROM messages a, messages b, messages c, messages d WHERE a.body = d.author",
 		"SELECT a.body FROM messages a, messages b, messages c WHERE a.body = 'nothing'",
 		"UPDATE messages SET body = (SELECT COUNT(*) FROM messages a, messages b, messages c)",
+		"SELECT DISTINCT a.author FROM messages a, messages b, messages c",
+		"SELECT a.author FROM messages a, messages b, messages c UNION SELECT 'x'",
+		"SELECT a.author FROM messages a, messages b, messages c EXCEPT SELECT 'x'",
+		"SELECT 'x' INTERSECT SELECT a.author FROM messages a, messages b, messages c",
+		"SELECT 1 FROM messages WHERE author = 'x' OR 'x' NOT IN (SELECT a.author FROM messages a, messages b, messages c) " +
+			"AND 'y' NOT IN (SELECT a.author FROM messages a, messages b, messages c)",
+		"SELECT author FROM messages m WHERE NOT EXISTS " +
+			"(SELECT 1 FROM messages a LEFT JOIN messages b ON a.body = m.author WHERE b.body = 'x')",
+		"SELECT a.author, COUNT(*) FROM messages a, messages b, messages c GROUP BY a.author",
+		"SELECT COUNT(DISTINCT a.author) FROM messages a, messages b, messages c",
+		"SELECT a.id FROM messages a, messages b, messages c ORDER BY a.id LIMIT 1",
+		"SELECT a.id FROM messages a LEFT JOIN messages b ON a.body < b.body JOIN messages c ON c.body <> 'x'",
 	} {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		start := time.Now()

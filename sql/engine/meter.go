@@ -37,6 +37,13 @@ func (m *meter) Build(ctx *gms.Context, n gms.Node, r gms.Row) (gms.RowIter, err
 		return nil, nil
 	}
 	switch n := n.(type) {
+	case *plan.SetOp:
+		return run.buildSet(ctx, m.base, n, r)
+	case *plan.Distinct:
+		if len(n.DistinctOn()) == 0 {
+			return run.buildDistinct(ctx, m.base, n, r)
+		}
+		return nil, nil
 	case *plan.RecursiveCte:
 		return run.meters.around(ctx, m.base, n, r)
 	case *plan.GroupBy:

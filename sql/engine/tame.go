@@ -126,6 +126,11 @@ func tameIn(
 	ctx *gms.Context, in *plan.InSubquery,
 ) (gms.Expression, transform.TreeIdentity, error) {
 	left, right := in.LeftChild.Type(ctx), in.RightChild.Type(ctx)
+	if sub, ok := in.RightChild.(*plan.Subquery); ok && right == types.Null {
+		// NULL when there are rows, else false; the library says false.
+		exists := ask(ctx, plan.NewExistsSubquery(sub))
+		return expression.NewAnd(exists, expression.NewLiteral(nil, types.Null)), transform.NewTree, nil
+	}
 	if left == types.Null || right == types.Null || !types.IsText(left) && !types.IsText(right) {
 		return in, transform.SameTree, nil
 	}

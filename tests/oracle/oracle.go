@@ -16,12 +16,11 @@
 //     reads the table that is written
 //   - UPDATE of the keys, or of what is unique, of many rows: SQLite looks for
 //     duplicates at each row
-//   - chains of INTERSECT and UNION, which have no precedence in SQLite
+//   - chains of INTERSECT, EXCEPT and UNION, which have no precedence in SQLite
 //
 // Left out too is what the query engine is known to answer wrongly or not at
 // all, each a loss that ends with a fix of its own:
 //
-//   - EXCEPT, which loses rows with empty texts
 //   - NULL + n in a UNION, whose column becomes a text
 //   - HAVING with an aggregate that is not selected, over more than one table
 //   - % in derived tables and unions

@@ -188,7 +188,7 @@ func (g *Generator) Query() Statement {
 	if set {
 		g.loose = false
 		g.inSet = true
-		left, op := g.block(kinds, scope{}, false), g.pick("UNION", "UNION ALL", "INTERSECT")
+		left, op := g.block(kinds, scope{}, false), g.pick("UNION", "UNION ALL", "INTERSECT", "EXCEPT")
 		sql = left + " " + op + " " + g.block(kinds, scope{}, false)
 		g.inSet = false
 	}
