@@ -121,7 +121,9 @@ func newAnalyzer(p gms.DatabaseProvider) *analyzer.Analyzer {
 func (e *Engine) Run(
 	ctx context.Context, st *dialect.Statement, env *Env,
 ) (res *Result, err error) {
-	run := &execution{engine: e, env: env, tables: make(map[tableKey]*target)}
+	run := &execution{
+		engine: e, env: env, text: st.Text, tables: make(map[tableKey]*target),
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			res, err = nil, e.panicked(p)

@@ -41,7 +41,9 @@ type Step struct {
 func (e *Engine) Explain(
 	ctx context.Context, st *dialect.Statement, env *Env,
 ) (steps []Step, err error) {
-	run := &execution{engine: e, env: env, tables: make(map[tableKey]*target)}
+	run := &execution{
+		engine: e, env: env, text: st.Text, tables: make(map[tableKey]*target),
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			steps, err = nil, e.panicked(p)

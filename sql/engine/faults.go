@@ -21,11 +21,11 @@ var kinds = []struct {
 	kind *gmserrors.Kind
 	code fault.Code
 }{
-	{gms.ErrTableNotFound, fault.TableNotFound},
 	{gms.ErrDatabaseNotFound, fault.NamespaceNotFound},
 	{gms.ErrColumnNotFound, fault.ColumnNotFound},
 	{gms.ErrTableColumnNotFound, fault.ColumnNotFound},
 	{gms.ErrUnknownColumn, fault.ColumnNotFound},
+	{gms.ErrAmbiguousColumnName, fault.InvalidSQL},
 	{gms.ErrValueOutOfRange, fault.ValueOutOfRange},
 	{gms.ErrInvalidValue, fault.TypeMismatch},
 	{gms.ErrInvalidType, fault.TypeMismatch},
@@ -42,11 +42,16 @@ var kinds = []struct {
 	{types.ErrBadCharsetString, fault.TypeMismatch},
 }
 
-// fault returns err as the one type that leaves this package.
+// fault returns err as the one type that leaves this package, with the place
+// in the statement where that is known.
 func (run *execution) fault(err error) error {
 	if err == nil {
 		return nil
 	}
+	return run.located(run.classify(err))
+}
+
+func (run *execution) classify(err error) *fault.Error {
 	var f *fault.Error
 	switch {
 	case errors.As(err, &f):
@@ -54,12 +59,20 @@ func (run *execution) fault(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fault.From(err)
 	}
+	if gms.ErrTableNotFound.Is(err) { // all tables were found before it planned
+		return &fault.Error{Code: fault.Unsupported, Err: err, Message: "the query engine can't run " +
+			"this query; if HAVING has an aggregate that is not selected, select it under a name and " +
+			"test the name"}
+	}
 	for _, k := range kinds {
 		if !k.kind.Is(err) {
 			continue
 		}
 		if k.code == fault.ColumnNotFound {
-			return run.noColumn(quoted(err.Error()))
+			return fault.From(run.noColumn(quoted(err.Error())))
+		}
+		if k.kind == gms.ErrAmbiguousColumnName {
+			run.blame(quoted(err.Error()))
 		}
 		return &fault.Error{Code: k.code, Message: clean(err.Error()), Err: err}
 	}
@@ -101,6 +114,7 @@ func (run *execution) noColumn(name string, in ...*target) error {
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
 		name = name[i+1:]
 	}
+	run.blame(name)
 	if len(in) == 0 {
 		for _, t := range run.tables {
 			in = append(in, t)

@@ -3,6 +3,8 @@ package engine
 import (
 	"slices"
 	"strings"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
 )
 
 // Use says where a function may be called.
@@ -128,6 +130,21 @@ func functionUse(name string) (Use, bool) {
 	}
 	u, ok := functionTable[name]
 	return u, ok
+}
+
+// likely suggests a function that is called nearly so.
+func likely(name string) string {
+	var known []string
+	for n, use := range functionTable {
+		if use != Refused {
+			known = append(known, n)
+		}
+	}
+	slices.Sort(known)
+	if near := fault.Nearest(name, known); near != "" {
+		return "; did you mean " + strings.ToUpper(near) + "?"
+	}
+	return ""
 }
 
 // Functions returns the table of functions by name.

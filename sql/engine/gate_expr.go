@@ -165,6 +165,7 @@ func (g *gate) call(f *ast.FuncExpr, sc *scope) error {
 		return refuse("function %s.%s is not offered", f.Qualifier.String(), name)
 	}
 	if err := g.allow(name); err != nil {
+		g.run.blame(name)
 		return err
 	}
 	if err := g.arguments(f.Exprs, sc); err != nil {
@@ -183,7 +184,8 @@ func (g *gate) call(f *ast.FuncExpr, sc *scope) error {
 func (g *gate) allow(name string) error {
 	switch use, known := functionUse(name); {
 	case !known:
-		return fault.New(fault.InvalidSQL, "function %s does not exist", strings.ToUpper(name))
+		return fault.New(fault.InvalidSQL, "function %s does not exist%s", strings.ToUpper(name),
+			likely(name))
 	case use == Refused:
 		return refuse("function %s is not offered", strings.ToUpper(name))
 	case g.pure && use != LiveSafe:
@@ -257,6 +259,7 @@ func (g *gate) column(c *ast.ColName, sc *scope) error {
 		return g.qualified(c, sc)
 	case !q.Name.IsEmpty():
 		if !sc.reads(strings.ToLower(q.Name.String())) {
+			g.run.blame(c.Name.String())
 			return fault.New(fault.TableNotFound, "the statement reads no table called %s", q.Name.String())
 		}
 		return nil

@@ -12,7 +12,12 @@ import (
 )
 
 // resolve finds the table that n names and checks the caller's rights to it.
-func (run *execution) resolve(n ast.TableName, write bool) (*source, error) {
+func (run *execution) resolve(n ast.TableName, write bool) (_ *source, err error) {
+	defer func() {
+		if err != nil {
+			run.blame(n.Name.String())
+		}
+	}()
 	env := run.env
 	ns, owner, named, err := splitOwned(strings.ToLower(n.DbQualifier.String()))
 	if err != nil {

@@ -200,7 +200,12 @@ func (w *writer) fallback(i int) (value.Value, error) {
 }
 
 // assign converts v for a column; key columns are never NULL.
-func (w *writer) assign(i int, v value.Value) (value.Value, error) {
+func (w *writer) assign(i int, v value.Value) (_ value.Value, err error) {
+	defer func() {
+		if err != nil {
+			w.run.blame(w.def().Columns[i].Name)
+		}
+	}()
 	if v.IsNull() && w.def().IsKey(i) {
 		return v, fault.New(fault.NotNullViolation, "column %s is part of the key and must not be NULL",
 			w.def().Columns[i].Name)

@@ -68,6 +68,7 @@ func (w *writer) insertColumns(names ast.Columns) ([]int, error) {
 			return nil, err
 		}
 		if seen[c] {
+			w.run.blame(n.Lowered())
 			return nil, fault.New(fault.InvalidSQL, "column %s is named twice", n.Lowered())
 		}
 		seen[c], out[i] = true, c
@@ -118,6 +119,7 @@ func (w *writer) insertValues(ctx context.Context, g *gate, columns []int, list 
 			continue // VALUES (): all defaults
 		}
 		if len(tuple) != len(columns) {
+			w.run.blameRow(n)
 			return fault.New(fault.InvalidSQL,
 				"row %d has %d values for %d columns", n+1, len(tuple), len(columns))
 		}
