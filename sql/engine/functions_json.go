@@ -50,7 +50,9 @@ func (*jsonLength) CollationCoercibility(*gms.Context) (gms.CollationID, byte) {
 }
 
 // WithChildren implements gms.Expression.
-func (*jsonLength) WithChildren(ctx *gms.Context, children ...gms.Expression) (gms.Expression, error) {
+func (*jsonLength) WithChildren(
+	ctx *gms.Context, children ...gms.Expression,
+) (gms.Expression, error) {
 	return newJSONLength(ctx, children...)
 }
 
