@@ -29,14 +29,25 @@
 // its forerunner expired is an Insert. What has expired is soon gone from
 // history too, so a cursor older than the TTL is answered by a Resync.
 //
+// A query that is more than the rows that match has a result that is kept: a
+// window of the first rows in an order, aggregates, or what running a statement
+// again gives.
+// Its subscribers are told the difference between the result that they have and
+// the present one, in steps that are made one after another and that carry
+// positions where there is an order; the last is marked Commit. The result after
+// it is that of a SELECT at its Seq. What came and went in between is not told,
+// and a cursor is answered by a Resync unless nothing that concerns the query
+// has changed since. See result.go.
+//
 // The cursor to keep is the seq of the last Ready batch, of an event marked
 // Commit or of a Progress, whichever came last.
 //
 // # Mechanics
 //
-// The package runs no goroutines. Committers push: Publish composes each
-// distinct query's events once, with no lock held, and appends them to one list
-// in which each live subscription has its place. Subscribers pull: Notify
+// The package runs no goroutines, but for timers that end the rest after a
+// statement was run again. Committers push: Publish composes each distinct
+// query's events once, with no lock held, and appends them to one list in which
+// each live subscription has its place. Subscribers pull: Notify
 // says that there is something, Poll hands it out. All reading of the store is
 // done by Poll, in bounded pieces, each from a view that it releases before it
 // returns; so a slow subscriber holds neither a view nor a goroutine.
@@ -57,7 +68,9 @@
 // Each shard's subscriptions have one mutex (shard.mu), held for a few pointer
 // moves. Hub.mu guards the registry. Neither is taken while the other is held,
 // and no callback, decoding or I/O happens under either. What Poll alone uses
-// is guarded by there being one poller at a time.
+// is guarded by there being one poller at a time. A kept result is brought up to
+// date by one goroutine at a time, which holds the result's turn and takes
+// shard.mu for moments; others who poll wait for it or their context.
 //
 // It does not parse SQL, check rights, know sockets or replication. Who may
 // follow what is the caller's to decide before Subscribe, and to revoke with

@@ -17,11 +17,12 @@ func (s *Subscription) follow(old *Subscription, q *predicate.Query) bool {
 	if !acked {
 		return false
 	}
+	s.acked = true // of what old told, also when this one ends before it is polled
 	s.out = []Message{Schema{Columns: q.Columns, SchemaVersion: q.Table.Version}}
 	switch {
 	case cursor != 0 && sameBase(before, q):
 		s.opts.From, s.cursor, s.quiet, s.state = &cursor, cursor, true, resuming
-	case cursor == 0 && s.opts.From != nil:
+	case cursor == 0 && old.opts.From != nil:
 		// It had not resumed yet, and does now.
 	default:
 		s.opts.From, s.state = nil, loading
@@ -34,7 +35,8 @@ func (s *Subscription) follow(old *Subscription, q *predicate.Query) bool {
 // query over a later definition of its table would have told: every column is
 // still there as it was. Columns that came since are not in it.
 func sameBase(before, now *predicate.Query) bool {
-	if before.Table.ID != now.Table.ID || !slices.Equal(before.Columns, now.Columns) {
+	if now.Kind() != predicate.Rows || before.Table.ID != now.Table.ID ||
+		!slices.Equal(before.Columns, now.Columns) {
 		return false
 	}
 	for i := range before.Table.Columns {

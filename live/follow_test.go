@@ -72,6 +72,9 @@ func TestSubscription_goesOnAfterSchemaChanges(t *testing.T) {
 	expect(now, "insert 3")
 	other := subscribe(follow{blind: true}, 1, old)
 	expect(other, "live.Schema", "live.Resync", "batch of 3")
+	unpolled := subscribe(follow{blind: true}, 1, old) // its Resync was not heard
+	unpolled.Close(live.SchemaChanged)
+	expect(subscribe(follow{}, 1, unpolled), "live.Schema", "live.Resync", "batch of 3")
 	late := subscribe(follow{}, 0, nil)
 	expect(late, "live.Ack", "ended schema_changed")
 	expect(subscribe(follow{}, 1, late), "live.Schema", "live.Resync", "batch of 3")

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"runtime"
 	"sort"
 	"strconv"
 	"sync"
@@ -16,6 +17,9 @@ type Hub struct {
 	total *Budget        // of the events that wait for anybody
 	reads sync.WaitGroup // Polls that hold a view
 
+	// computing has room for those who may compute a result at a time.
+	computing chan struct{}
+
 	mu struct {
 		sync.RWMutex
 		closed bool
@@ -30,6 +34,7 @@ type Hub struct {
 func New(opts Options) *Hub {
 	h := &Hub{opts: opts.withDefaults()}
 	h.total = h.opts.Total
+	h.computing = make(chan struct{}, runtime.GOMAXPROCS(0))
 	h.mu.subs = make(map[ident.LiveID]*Subscription)
 	h.mu.owners = make(map[ident.UserID]int)
 	h.mu.shards = make(map[ident.ShardID]*shard)
@@ -177,7 +182,7 @@ func (h *Hub) Kill(id ident.LiveID) error {
 // EndTable ends all subscriptions to a table and returns their number. It is
 // called once the table can no longer be found.
 func (h *Hub) EndTable(t ident.TableID, why EndReason) int {
-	return h.end(func(s *Subscription) bool { return s.table == t }, why)
+	return h.end(func(s *Subscription) bool { return s.follows(t) }, why)
 }
 
 // EndUser ends all subscriptions that a user asked for, and those to rows of

@@ -71,6 +71,10 @@ const (
 	// RowsChanged means that a change of the table's schema, or TRUNCATE,
 	// changed what the query shows of rows that were told.
 	RowsChanged ResyncReason = "schema_changed"
+	// StateNotKept means that the result has changed since the cursor, and is one
+	// that can only be told from a snapshot: a window, or a query that is run
+	// again.
+	StateNotKept ResyncReason = "state_not_kept"
 )
 
 // Resync says that what the subscriber has is no longer a base: it drops it. A
@@ -145,6 +149,11 @@ type Event struct {
 	// and the whole projected row. Empty for an Insert.
 	OldColumns []predicate.Column
 	Old        [][]value.Value
+	// Ordered says that the result has an order, and Position where in it the row
+	// stands after the change, from 0; of a Delete, where it stood. Changes are
+	// made one after another.
+	Ordered  bool
+	Position int
 	// Append, when it is not nil, is all that an Update changed of what is shown,
 	// _seq aside. Columns and Rows are the primary key and _seq then, and Old is
 	// empty.

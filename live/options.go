@@ -81,6 +81,19 @@ type Options struct {
 	// ScanRows bounds the stored rows or changes that one Poll looks at, so
 	// that a filter that matches nothing can't hold its caller. Default 4096.
 	ScanRows int
+	// WindowRows bounds the rows of a window, those before it included. Default
+	// 1000.
+	WindowRows int
+	// ResultRows and ResultBytes bound the result of a query that is run again.
+	// Default 10,000 rows and 16 MiB.
+	ResultRows  int
+	ResultBytes int
+	// RerunInterval is the least time between two runs of one query, for one
+	// user; what changes meanwhile is told at once then. Default 100 ms; less
+	// than 0 for none.
+	RerunInterval time.Duration
+	// RerunTimeout bounds one run. Default 10 s.
+	RerunTimeout time.Duration
 	// Now is the clock of Info.Created, and of what has expired in a snapshot or
 	// a replay of a stream. Default time.Now.
 	Now func() time.Time
@@ -101,6 +114,15 @@ func (o Options) withDefaults() Options {
 	set(&o.MaxBatchSize, 10_000)
 	set(&o.BatchBytes, 1<<20)
 	set(&o.ScanRows, 4096)
+	set(&o.WindowRows, 1000)
+	set(&o.ResultRows, 10_000)
+	set(&o.ResultBytes, 16<<20)
+	if o.RerunInterval == 0 {
+		o.RerunInterval = 100 * time.Millisecond
+	}
+	if o.RerunTimeout <= 0 {
+		o.RerunTimeout = 10 * time.Second
+	}
 	o.BatchSize = min(o.BatchSize, o.MaxBatchSize)
 	if o.Total == nil {
 		o.Total = NewBudget(64 << 20)
@@ -166,8 +188,11 @@ type Spec struct {
 }
 
 func (h *Hub) checkSpec(spec *Spec) error {
-	if spec.Query == nil || spec.Query.Match == nil || spec.Query.Project == nil {
+	if !compiled(spec.Query) {
 		return fault.New(fault.Internal, "a live query was given without a compiled query")
+	}
+	if err := h.checkKept(spec); err != nil {
+		return err
 	}
 	switch t := spec.Query.Table; {
 	case t.Kind == ddl.SharedTable:

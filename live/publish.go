@@ -47,6 +47,7 @@ func (h *Hub) Publish(shard ident.ShardID, applied clock.Seq, changes []Change) 
 		j.compose(&im)
 	}
 	wake, over := sh.deliver(applied, jobs)
+	wake = sh.stir(applied, changes, wake)
 	for _, s := range over {
 		h.forget(s)
 	}

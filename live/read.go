@@ -39,7 +39,11 @@ func (s *Subscription) read(ctx context.Context, now state, most int) error {
 		return nil
 	}
 	defer s.hub.reads.Done()
-	err := s.readState(ctx, now, most)
+	return s.failed(ctx, s.readState(ctx, now, most))
+}
+
+// failed does what an error of reading asks for, and returns ctx's.
+func (s *Subscription) failed(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -107,6 +111,7 @@ func (r *reading) covers(seq clock.Seq) error {
 // restart tells the subscriber to drop what it has, and begins a new snapshot.
 func (s *Subscription) restart(why ResyncReason) {
 	s.snap, s.held, s.round = newSnapshot(s.opts.LastRows), nil, nil
+	s.opts.From = nil
 	s.out = append(s.out, Resync{Reason: why})
 	s.become(loading, 0)
 }

@@ -16,6 +16,8 @@ type shard struct {
 
 	mu    sync.Mutex
 	feeds map[feedKey]*feed
+	// watched are the kept results by the feeds that they follow.
+	watched map[feedKey][]*result
 	// published is the newest applied seq that Publish was told of: whoever
 	// reads a view at or above it has missed nothing so far.
 	published clock.Seq
@@ -50,6 +52,7 @@ type group struct {
 	subs    []*Subscription // those in state live first
 	live    int             // of subs in state live
 	backlog backlog
+	kept    *result // nil for a query of rows
 }
 
 // enter makes s one that Publish tells.
@@ -74,7 +77,7 @@ func (g *group) swap(i, j int) {
 }
 
 func newShard(id ident.ShardID) *shard {
-	return &shard{id: id, feeds: make(map[feedKey]*feed)}
+	return &shard{id: id, feeds: make(map[feedKey]*feed), watched: make(map[feedKey][]*result)}
 }
 
 // add puts s into the group of its query, unless s has ended meanwhile.
@@ -95,6 +98,10 @@ func (sh *shard) add(s *Subscription, q *predicate.Query, u ident.UserID) {
 	if g == nil {
 		g = &group{feed: fk, key: gk, query: q, backlog: newBacklog(s.hub.total)}
 		f.add(g)
+		sh.watch(s.hub, g)
+	}
+	if s.kept != nil {
+		s.kept.result, s.kept.size = g.kept, g.kept.size
 	}
 	s.group, s.slot = g, len(g.subs)
 	g.subs = append(g.subs, s)
@@ -117,6 +124,7 @@ func (sh *shard) removeLocked(s *Subscription) {
 	}
 	f := sh.feeds[g.feed]
 	f.remove(g)
+	sh.unwatch(g)
 	if len(f.groups) == 0 {
 		delete(sh.feeds, g.feed)
 	}

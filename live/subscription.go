@@ -16,15 +16,16 @@ import (
 type state uint8
 
 const (
-	resuming state = iota // checks the cursor it was given
-	loading               // reads its snapshot, a page per Poll
-	waiting               // for the subscriber to ask for the next page
-	lagging               // reads changes from history
-	live                  // is given changes by Publish
+	resuming  state = iota // checks the cursor it was given
+	loading                // reads its snapshot, a page per Poll
+	waiting                // for the subscriber to ask for the next page
+	lagging                // reads changes from history
+	live                   // is given changes by Publish
+	following              // is told the versions of a kept result
 	ended
 )
 
-var stateNames = [...]string{"resuming", "loading", "waiting", "replaying", "live", "ended"}
+var stateNames = [...]string{"resuming", "loading", "waiting", "replaying", "live", "live", "ended"}
 
 // Info is what listings show of a subscription.
 type Info struct {
@@ -69,6 +70,7 @@ type Subscription struct {
 	held    *Event    // the last of a commit, or round, that is read from history
 	round   *round    // of a conflated subscription that reads history
 	snap    *snapshot // nil unless resuming, loading or waiting
+	kept    *kept     // nil for a query of rows; set once
 
 	// Guarded by shard.mu. group stays set after the end.
 	group     *group
@@ -96,6 +98,9 @@ func newSubscription(h *Hub, spec Spec) *Subscription {
 	}
 	if spec.Options.From != nil {
 		s.state = resuming
+	}
+	if spec.Query.Kind() != predicate.Rows {
+		s.snap, s.kept = nil, &kept{}
 	}
 	if spec.After != nil && s.follow(spec.After, spec.Query) {
 		return s
@@ -168,6 +173,9 @@ func (s *Subscription) step(ctx context.Context, most int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if s.kept != nil {
+		return s.kept.step(ctx, s)
+	}
 	s.shard.mu.Lock()
 	now := s.state
 	switch {
@@ -236,6 +244,8 @@ func (s *Subscription) take(most int) ([]Message, bool) {
 	switch s.state {
 	case resuming, loading, lagging:
 		return msgs, true
+	case following:
+		return msgs, len(s.out) > 0 || s.kept.behind || s.kept.older > 0
 	case live:
 		return msgs, len(s.out) > 0 || s.at.event != nil
 	case ended:
@@ -255,6 +265,9 @@ func (s *Subscription) Progress() (Progress, bool) {
 		return Progress{}, false
 	}
 	defer s.polling.Store(false)
+	if s.kept != nil {
+		return s.kept.progress(s)
+	}
 	s.shard.mu.Lock()
 	defer s.shard.mu.Unlock()
 	seq := max(s.from, s.shard.told)

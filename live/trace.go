@@ -85,6 +85,10 @@ func (h *Hub) Trace(ctx context.Context, id ident.LiveID, pk []byte, most int) (
 	if !ok {
 		return nil, fault.New(fault.NotFound, "live query %q does not exist", id)
 	}
+	if s.kept != nil {
+		return nil, fault.New(fault.Unsupported,
+			"live query %q is told the difference of its results, not the changes of a row", id)
+	}
 	if !h.enter() {
 		return nil, fault.New(fault.ShuttingDown, "the server is shutting down")
 	}

@@ -8,6 +8,7 @@ const (
 	TypeAuthenticate Type = "authenticate"
 	TypeSubscribe    Type = "subscribe"
 	TypeNextBatch    Type = "next_batch"
+	TypeLoadOlder    Type = "load_older"
 	TypeUnsubscribe  Type = "unsubscribe"
 	TypePing         Type = "ping"
 	TypeQuery        Type = "query"
@@ -89,6 +90,13 @@ type NextBatch struct {
 	Type           Type   `json:"type"`
 	SubscriptionID string `json:"subscription_id"`
 	LastSeqID      *Seq   `json:"last_seq_id,omitempty"`
+}
+
+// LoadOlder asks for the rows that stand behind a window, which grows by them.
+type LoadOlder struct {
+	Type           Type   `json:"type"`
+	SubscriptionID string `json:"subscription_id"`
+	Count          int    `json:"count"` // from 1
 }
 
 // Unsubscribe ends a live query.

@@ -78,7 +78,9 @@ type BatchControl struct {
 // Row is a row by column name.
 type Row = map[string]any
 
-// InitialData is a batch of a snapshot.
+// InitialData is a batch of a snapshot, or the answer to LoadOlder: rows to be
+// put behind those that are there. HasMore of that one says that there are
+// others to load.
 type InitialData struct {
 	Type           Type         `json:"type"`
 	SubscriptionID string       `json:"subscription_id"`
@@ -117,6 +119,10 @@ type Change struct {
 	OldValues      []Row      `json:"old_values,omitempty"`
 	Seq            Seq        `json:"seq"`    // of the last row
 	Commit         bool       `json:"commit"` // the last of its commit: keep Seq as cursor
+	// Position is where in an ordered result the row stands after this change,
+	// from 0, or stood when it is deleted; nil without an order. Changes are made
+	// one after another.
+	Position *int `json:"position,omitempty"`
 	// Append is all that an Update changed, _seq aside: Rows then hold the key and
 	// _seq, and there are no OldValues.
 	Append *Append `json:"append,omitempty"`

@@ -413,9 +413,7 @@ func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subsc
 			return nil, err
 		}
 	}
-	v := x.DB.View()
-	defer v.Release()
-	q, owner, err := x.SQL.CompileLive(ctx, query, r.env(v))
+	q, owner, err := r.compileLive(ctx, query)
 	r.st, r.req.Remote = &dialect.Statement{Kind: dialect.Subscribe}, sub.Remote
 	r.auditActs(ctx, err)
 	if err != nil {
@@ -428,16 +426,6 @@ func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subsc
 	if err != nil {
 		return nil, err
 	}
-	// Whoever changes a schema publishes it before ending subscriptions: what
-	// was registered too late for that sees the new one here.
-	now, err := x.Catalog.Snapshot().Table(q.Table.Namespace, string(q.Table.Name))
-	switch {
-	case err != nil:
-		s.Close(live.TableDropped)
-	case now.ID != q.Table.ID:
-		s.Close(live.TableTruncated)
-	case now.Version != q.Table.Version:
-		s.Close(live.SchemaChanged)
-	}
+	x.settleLive(s, q)
 	return s, nil
 }

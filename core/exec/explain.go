@@ -28,6 +28,9 @@ var explainColumns = []predicate.Column{
 // explain tells how a SELECT is run, with the rights of running it. ANALYZE
 // runs it as well and adds what that took; the rows are thrown away.
 func (r *run) explain(ctx context.Context, n *ast.Explain, emit Sink) error {
+	if n.Live {
+		return locateIn(r.explainLive(ctx, n, emit), n)
+	}
 	query := *r
 	query.st = &dialect.Statement{Kind: dialect.Select, Text: n.Query}
 	v := r.view()
@@ -39,11 +42,7 @@ func (r *run) explain(ctx context.Context, n *ast.Explain, emit Sink) error {
 		steps = append(steps, ran...)
 	}
 	if err != nil {
-		e := fault.From(err)
-		if e.Position > 0 {
-			e = e.At(0, e.Position+n.Offset)
-		}
-		return e
+		return locateIn(err, n)
 	}
 	rows := make([][]value.Value, len(steps))
 	for i, s := range steps {
@@ -53,6 +52,18 @@ func (r *run) explain(ctx context.Context, n *ast.Explain, emit Sink) error {
 		}
 	}
 	return emit(&Result{Columns: explainColumns, Rows: newFixed(rows)})
+}
+
+// locateIn moves the position of an error from the SELECT to the statement.
+func locateIn(err error, n *ast.Explain) error {
+	if err == nil {
+		return nil
+	}
+	e := fault.From(err)
+	if e.Position > 0 {
+		e = e.At(0, e.Position+n.Offset)
+	}
+	return e
 }
 
 // steps tells how plan would run the statement.

@@ -27,7 +27,7 @@ func (r *run) show(ctx context.Context, emit Sink) error {
 	case *ast.UseNamespace:
 		return r.use(n, emit)
 	case *ast.Subscribe:
-		return r.tellSubscribe(n, emit)
+		return r.tellSubscribe(ctx, n, emit)
 	case *ast.ShowNamespaces:
 		return r.showSystem(ctx, emit, system.Namespaces, nil)
 	case *ast.ShowTables:
@@ -62,10 +62,18 @@ func (r *run) use(n *ast.UseNamespace, emit Sink) error {
 	return emit(&Result{Message: fmt.Sprintf("using namespace %s", n.Name), Namespace: n.Name})
 }
 
-func (r *run) tellSubscribe(n *ast.Subscribe, emit Sink) error {
+// tellSubscribe checks a query that is to be followed, and tells how.
+func (r *run) tellSubscribe(ctx context.Context, n *ast.Subscribe, emit Sink) error {
+	q, _, err := r.compileLive(ctx, n.Query)
+	if err != nil {
+		return err
+	}
 	return emit(&Result{
-		Columns: []predicate.Column{{Name: "path", Kind: value.Text}, {Name: "sql", Kind: value.Text}},
-		Rows:    newFixed([][]value.Value{{value.NewText("/v1/ws"), value.NewText(n.Query)}}),
+		Columns: []predicate.Column{{Name: "path", Kind: value.Text}, {Name: "sql", Kind: value.Text},
+			{Name: "kind", Kind: value.Text}},
+		Rows: newFixed([][]value.Value{{
+			value.NewText("/v1/ws"), value.NewText(n.Query), value.NewText(string(q.Kind())),
+		}}),
 		Message: "open the WebSocket at /v1/ws on this server and send " +
 			`{"type": "subscribe", "subscription": {"id": "...", "sql": "..."}}`,
 	})

@@ -40,7 +40,10 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 		Live: live.Options{
 			QueueEvents: c.Live.QueueMessages, QueueBytes: int(c.Live.QueueSize),
 			MaxPerUser: c.Live.SubscriptionsPerUser, MaxTotal: c.Live.Subscriptions,
-			Total: live.NewBudget(int(c.Live.TotalSize)),
+			Total:      live.NewBudget(int(c.Live.TotalSize)),
+			WindowRows: c.Live.WindowRows, ResultRows: c.Live.ResultRows,
+			ResultBytes: int(c.Live.ResultSize), RerunInterval: c.Live.RerunInterval,
+			RerunTimeout: c.Live.RerunTimeout,
 		},
 		Settings: func() [][]value.Value { return settingRows(c) },
 		Logger:   log,

@@ -75,6 +75,11 @@ type Live struct {
 	WriteTimeout           time.Duration
 	PingInterval           time.Duration
 	AuthTimeout            time.Duration
+	WindowRows             int
+	ResultRows             int
+	ResultSize             Size
+	RerunInterval          time.Duration
+	RerunTimeout           time.Duration
 }
 
 // Limits bounds what a request may cost.

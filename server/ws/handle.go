@@ -22,9 +22,6 @@ import (
 // maxIDBytes bounds the ids that a client gives to subscriptions and queries.
 const maxIDBytes = 256
 
-// loadOlder is a message of the protocol that this server does not offer yet.
-const loadOlder wire.Type = "load_older"
-
 // handleSafely handles a message; a panic is the server's fault and is told as
 // INTERNAL.
 func (c *conn) handleSafely(msg []byte) {
@@ -68,8 +65,8 @@ func (c *conn) handle(msg []byte) (id string, err error) {
 		return c.unsubscribe(msg)
 	case wire.TypeQuery:
 		return "", c.query(who, msg)
-	case loadOlder:
-		return "", fault.New(fault.Unsupported, "%s is not supported by this server", loadOlder)
+	case wire.TypeLoadOlder:
+		return c.loadOlder(msg)
 	case "":
 		return "", fault.New(fault.MalformedRequest, "the message has no type")
 	}
@@ -246,6 +243,18 @@ func (c *conn) nextBatch(msg []byte) (string, error) {
 	s, err := c.find(m.SubscriptionID)
 	if err == nil {
 		s.live.NextBatch()
+	}
+	return m.SubscriptionID, err
+}
+
+func (c *conn) loadOlder(msg []byte) (string, error) {
+	var m wire.LoadOlder
+	if err := wire.Decode(msg, &m); err != nil {
+		return "", err
+	}
+	s, err := c.find(m.SubscriptionID)
+	if err == nil {
+		err = s.live.LoadOlder(m.Count)
 	}
 	return m.SubscriptionID, err
 }

@@ -143,7 +143,12 @@ func encodeChange(e *live.Event) []byte {
 	b = append(b, `,"seq":`...)
 	b = wire.Seq(e.Seq).AppendJSON(b)
 	b = append(b, `,"commit":`...)
-	return append(strconv.AppendBool(b, e.Commit), '}')
+	b = strconv.AppendBool(b, e.Commit)
+	if e.Ordered {
+		b = append(b, `,"position":`...)
+		b = strconv.AppendInt(b, int64(e.Position), 10)
+	}
+	return append(b, '}')
 }
 
 // appendRows appends rows as a list of objects. A value that JSON has no form

@@ -138,7 +138,7 @@ func TestSocket_BadMessagesAreAnswered(t *testing.T) {
 		{`{}`, "MALFORMED_REQUEST"},
 		{`{"type":"dance"}`, "MALFORMED_REQUEST"},
 		{`{"type":7}`, "MALFORMED_REQUEST"},
-		{`{"type":"load_older","subscription_id":"a","count":1}`, "UNSUPPORTED"},
+		{`{"type":"load_older","subscription_id":"a","count":1}`, "NOT_FOUND"},
 		{`{"type":"unsubscribe","subscription_id":"none"}`, "NOT_FOUND"},
 		{`{"type":"next_batch","subscription_id":"none"}`, "NOT_FOUND"},
 		{`{"type":"subscribe","subscription":{"sql":"SELECT * FROM chat.messages"}}`,

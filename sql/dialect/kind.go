@@ -130,7 +130,7 @@ var kinds = [kindEnd]KindInfo{
 		Form:    "REPLACE INTO t [(column, ...)] VALUES (value, ...), ... | SELECT ..." + returning,
 		Example: "REPLACE INTO chat.messages (id, content) VALUES (1, 'hello')"},
 	Explain: {Area: areaQuery, Text: "EXPLAIN", Who: whoReaders, Class: Read,
-		Form:    "EXPLAIN [ANALYZE] SELECT ...",
+		Form:    "EXPLAIN [ANALYZE | LIVE] SELECT ...",
 		Example: "EXPLAIN SELECT * FROM chat.messages WHERE id > 1"},
 
 	CreateNamespace: {Area: areaNamespace, Text: "CREATE NAMESPACE", Who: whoDBA, Class: Schema,

@@ -120,6 +120,7 @@ func TestParse_Explain(t *testing.T) {
 		"explain /* a */ analyze (SELECT 1) ;":      {Analyze: true, Query: "(SELECT 1)", Offset: 24},
 		"EXPLAIN WITH a AS (SELECT 1) SELECT 1":     {Query: "WITH a AS (SELECT 1) SELECT 1", Offset: 8},
 		"EXECUTE AS USER 'a' (EXPLAIN VALUES (1));": {Query: "VALUES (1)", Offset: 8},
+		"EXPLAIN LIVE SELECT 1":                     {Live: true, Query: "SELECT 1", Offset: 13},
 	} {
 		list, err := dialect.Parse(sql, dialect.Limits{})
 		if err != nil {
@@ -252,7 +253,7 @@ func TestParse_Refuses(t *testing.T) {
 		{"SHOW TABLES LIKE 'a%'", fault.Unsupported, 13, "LIKE"},
 		{"SHOW USERS now", fault.InvalidSQL, 12, "expected the end"},
 		{"SHOW LIVE", fault.InvalidSQL, 9, "QUERIES"},
-		{"EXPLAIN LIVE SELECT 1", fault.Unsupported, 9, "EXPLAIN LIVE"},
+		{"EXPLAIN LIVE ANALYZE SELECT 1", fault.Unsupported, 14, "EXPLAIN ANALYZE"},
 		{"EXPLAIN ANALYZE DELETE FROM t", fault.Unsupported, 17, "EXPLAIN DELETE"},
 		{"EXPLAIN FORMAT = tree SELECT 1", fault.Unsupported, 9, "EXPLAIN FORMAT"},
 		{"EXPLAIN t", fault.InvalidSQL, 9, "SELECT to explain"},

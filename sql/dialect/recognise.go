@@ -137,15 +137,16 @@ func (p *parser) with() (Kind, Node, error) {
 	return 0, nil, p.failExpected("SELECT behind WITH")
 }
 
-// explain reads EXPLAIN [ANALYZE] SELECT. The SELECT is cut out as text; running
+// explain reads EXPLAIN [ANALYZE | LIVE] SELECT. The SELECT is cut out as text; running
 // it judges the rest.
 func (p *parser) explain() (Kind, Node, error) {
 	p.next()
 	n := &ast.Explain{Analyze: p.accept("ANALYZE")}
+	n.Live = !n.Analyze && p.accept("LIVE")
 	start := p.peek()
 	switch word := p.word(); word {
 	case wordSelect, wordWith, wordValues:
-	case "LIVE", "FORMAT", "PLAN", "INSERT", "UPDATE", "DELETE", "REPLACE", "ANALYZE", "EXTENDED",
+	case "FORMAT", "PLAN", "INSERT", "UPDATE", "DELETE", "REPLACE", "ANALYZE", "EXTENDED",
 		"VERBOSE":
 		return 0, nil, p.unsupported("EXPLAIN %s is not supported; use EXPLAIN SELECT", word)
 	default:

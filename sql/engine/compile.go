@@ -63,16 +63,24 @@ func (c *compiler) query(ctx context.Context, text string) (*predicate.Query, er
 		}
 		terms = append(terms, t)
 	}
-	match := func([]value.Value) (value.Value, error) { return value.NewBool(true), nil }
-	if c.stmt.Where != nil {
-		t, err := c.condition(ctx, c.stmt.Where.Expr)
-		if err != nil {
-			return nil, err
-		}
-		match, q.Equal = t.eval, c.equalities()
+	match, err := c.matcher(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.stmt.Where != nil && c.stmt.Limit == nil {
+		q.Equal = c.equalities()
 	}
 	c.shield(q, terms, match)
 	return q, nil
+}
+
+// matcher compiles the WHERE.
+func (c *compiler) matcher(ctx context.Context) (func([]value.Value) (value.Value, error), error) {
+	if c.stmt.Where == nil {
+		return func([]value.Value) (value.Value, error) { return value.NewBool(true), nil }, nil
+	}
+	t, err := c.condition(ctx, c.stmt.Where.Expr)
+	return t.eval, err
 }
 
 // shield sets the functions of q so that a panic of what they call becomes an

@@ -20,6 +20,7 @@ type gate struct {
 	given *source    // stands in the FROM for rows that the statement holds; nil for none
 	live  bool       // deleted rows stay hidden whatever the WHERE names
 	pure  bool       // for a live query: no queries inside, live-safe functions only
+	same  bool       // for a live query that is run again: what depends on rows alone
 }
 
 // scope is the FROM of one SELECT.

@@ -70,9 +70,9 @@ func (g *gate) wideExpr(e ast.Expr, sc *scope) error {
 	if g.pure {
 		switch e.(type) {
 		case *ast.Subquery, *ast.ExistsExpr:
-			return cannotLive("a query inside of another can't be kept live")
+			return onlyAgain("a query inside of another")
 		case *ast.GroupConcatExpr:
-			return cannotLive("GROUP_CONCAT can't be kept live")
+			return onlyAgain("GROUP_CONCAT")
 		}
 	}
 	switch e := e.(type) {
@@ -176,7 +176,7 @@ func (g *gate) call(f *ast.FuncExpr, sc *scope) error {
 		return nil
 	}
 	if g.pure {
-		return cannotLive("window functions can't be kept live")
+		return onlyAgain("window functions")
 	}
 	return g.window((*ast.WindowDef)(f.Over), sc)
 }
@@ -188,8 +188,10 @@ func (g *gate) allow(name string) error {
 			likely(name))
 	case use == Refused:
 		return refuse("function %s is not offered", strings.ToUpper(name))
-	case g.pure && use != LiveSafe:
-		return cannotLive("function %s can't be kept live: its value does not depend on the row alone",
+	case g.pure && rowFunctions[name]:
+		return onlyAgain("function " + strings.ToUpper(name))
+	case (g.pure || g.same) && use != LiveSafe && !rowFunctions[name]:
+		return cannotLive("function %s can't be kept live: its value does not depend on rows alone",
 			strings.ToUpper(name))
 	}
 	return nil

@@ -3,6 +3,7 @@ package engine
 import (
 	"container/list"
 	"context"
+	"errors"
 	"sync"
 
 	gms "github.com/dolthub/go-mysql-server/sql"
@@ -16,19 +17,47 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
 )
 
-// CompileLive compiles the SELECT of a live query over one USER table and
-// returns whose rows it follows. The caller's rights are checked each time;
-// what was compiled is kept and shared. A query that can't be kept live is
-// LIVE_UNSUPPORTED_QUERY, one over a shared table LIVE_SHARED_TABLE; nothing
-// is ever left out of the filter. Only Catalog, DB, Rights, Caller, Role,
-// User, Namespace and Params of env are used.
+// CompileLive compiles the SELECT of a live query and returns whose rows it
+// follows. The caller's rights are checked each time; what was compiled is kept
+// and shared, but for a Rerun, whose Run is the caller's to set: it runs the
+// same text. A query that can't be kept live is LIVE_UNSUPPORTED_QUERY, one
+// that follows a shared table LIVE_SHARED_TABLE; nothing is ever left out of
+// the filter. Only Catalog, DB, Rights, Caller, Role, User, Namespace and
+// Params of env are used.
 func (e *Engine) CompileLive(
 	ctx context.Context, text string, env *Env,
 ) (q *predicate.Query, owner ident.UserID, err error) {
+	for _, way := range liveWays {
+		q, owner, err = e.compileLive(ctx, text, env, way)
+		if !errors.As(err, &onlyAgainError{}) {
+			break
+		}
+	}
+	return q, owner, err
+}
+
+// liveWay is a way to keep a query live. It fails with an onlyAgainError when
+// the query is not for it.
+type liveWay func(*execution, context.Context, ast.Statement) (
+	*predicate.Query, ident.UserID, error)
+
+// liveWays are tried in this order: the first costs a change the least, the last
+// takes any query.
+var liveWays = []liveWay{
+	(*execution).liveSelect, (*execution).liveGroups, (*execution).liveRerun,
+}
+
+// compileLive compiles in one of the ways to keep a query live.
+func (e *Engine) compileLive(ctx context.Context, text string, env *Env, way liveWay) (
+	q *predicate.Query, owner ident.UserID, err error) {
 	run := &execution{engine: e, env: env, tables: make(map[tableKey]*target)}
 	defer func() {
 		if p := recover(); p != nil {
 			err = e.panicked(p)
+		}
+		run.cursors.closeAll()
+		if errors.As(err, &onlyAgainError{}) {
+			return
 		}
 		if err = run.fault(err); err != nil {
 			q, owner = nil, ""
@@ -41,65 +70,105 @@ func (e *Engine) CompileLive(
 	if err != nil {
 		return nil, "", err
 	}
-	c, err := run.liveSelect(stmt.Statement)
-	if err != nil {
-		return nil, "", err
-	}
-	key := liveKey{c.canonical(), c.src.target.def.ID, c.src.target.def.Version}
-	if q, ok := e.live.get(key); ok {
-		return q, c.src.target.owner, nil
-	}
-	if q, err = c.query(ctx, key.text); err != nil {
-		return nil, "", err
-	}
-	e.live.put(key, q, e.opts.MaxLiveQueries)
-	return q, c.src.target.owner, nil
+	return way(run, ctx, stmt.Statement)
 }
 
 func cannotLive(format string, args ...any) error {
 	return fault.New(fault.LiveUnsupportedQuery, format, args...)
 }
 
-// liveSelect passes a statement through the gate and what a live query needs
-// beyond it.
-func (run *execution) liveSelect(stmt ast.Statement) (*compiler, error) {
-	s, ok := stmt.(*ast.Select)
-	if !ok {
-		return nil, cannotLive("a live query is a SELECT over one table")
-	}
-	if clause := liveClause(s); clause != "" {
-		return nil, cannotLive("%s can't be kept live", clause)
-	}
-	t, ok := s.From[0].(*ast.AliasedTableExpr)
-	if !ok {
-		return nil, cannotLive("a join can't be kept live")
-	}
-	name, ok := t.Expr.(ast.TableName)
-	if !ok {
-		return nil, cannotLive("a query in FROM can't be kept live")
-	}
-	src, err := run.resolve(name, false)
+// onlyAgainError says that a query can be kept live by running it again only.
+type onlyAgainError struct{ error }
+
+// Unwrap returns the fault.
+func (e onlyAgainError) Unwrap() error { return e.error }
+
+func onlyAgain(what string) error {
+	return onlyAgainError{cannotLive("%s can't be kept live", what)}
+}
+
+// liveSelect compiles a SELECT over one table whose result follows from each
+// row alone, or is a window of such rows.
+func (run *execution) liveSelect(
+	ctx context.Context, stmt ast.Statement,
+) (*predicate.Query, ident.UserID, error) {
+	s, err := liveShape(stmt)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	switch src.target.def.Kind {
-	case ddl.SharedTable:
-		return nil, fault.New(fault.LiveSharedTable,
-			"table %s is shared and can't be followed", src.target.def.FullName())
-	case ddl.SystemTable:
-		return nil, cannotLive("system tables can't be followed")
+	if err := run.liveTable(s); err != nil {
+		return nil, "", err
 	}
 	if err := run.inlineParams(s); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	g := &gate{run: run, live: true, pure: true}
 	if err := g.query(s, nil); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return &compiler{run: run, stmt: s, src: g.top.sc.sources[0], top: g.top}, nil
+	c := &compiler{run: run, stmt: s, src: g.top.sc.sources[0], top: g.top}
+	owner := c.src.target.owner
+	key := liveKey{c.canonical(), c.src.target.def.ID, c.src.target.def.Version}
+	if q, ok := run.engine.live.get(key); ok {
+		return q, owner, nil
+	}
+	q, err := c.query(ctx, key.text)
+	if err == nil && (s.Limit != nil || len(s.OrderBy) > 0) {
+		q.Window, err = c.window(ctx)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	run.engine.live.put(key, q, run.engine.opts.MaxLiveQueries)
+	return q, owner, nil
 }
 
-// liveClause returns the name of a clause that a live query must not have.
+// liveTable checks the one table that a SELECT follows.
+func (run *execution) liveTable(s *ast.Select) error {
+	name, ok := s.From[0].(*ast.AliasedTableExpr).Expr.(ast.TableName)
+	if !ok {
+		return onlyAgain("a query in FROM")
+	}
+	src, err := run.resolve(name, false)
+	if err != nil {
+		return err
+	}
+	switch src.target.def.Kind {
+	case ddl.SharedTable:
+		return sharedLive(src.target.def)
+	case ddl.SystemTable:
+		return errSystemLive
+	}
+	return nil
+}
+
+func sharedLive(def *ddl.Table) error {
+	return fault.New(fault.LiveSharedTable, "table %s is shared and can't be followed; "+
+		"follow a table of the user and join it, or use a STREAM table", def.FullName())
+}
+
+var errSystemLive = cannotLive("system tables can't be followed")
+
+// liveShape takes a SELECT from one table without clauses that make more of its
+// rows than a window.
+func liveShape(stmt ast.Statement) (*ast.Select, error) {
+	s, ok := stmt.(*ast.Select)
+	if !ok {
+		if _, ok := stmt.(ast.SelectStatement); ok {
+			return nil, onlyAgain("this kind of SELECT")
+		}
+		return nil, cannotLive("a live query is a SELECT")
+	}
+	if clause := liveClause(s); clause != "" {
+		return nil, onlyAgain(clause)
+	}
+	if _, ok := s.From[0].(*ast.AliasedTableExpr); !ok {
+		return nil, onlyAgain("a join")
+	}
+	return s, nil
+}
+
+// liveClause returns the name of a clause for which a query is run again.
 func liveClause(s *ast.Select) string {
 	switch {
 	case s.With != nil:
@@ -114,10 +183,8 @@ func liveClause(s *ast.Select) string {
 		return "HAVING"
 	case s.QueryOpts.Distinct:
 		return "DISTINCT"
-	case len(s.OrderBy) > 0:
-		return "ORDER BY"
-	case s.Limit != nil:
-		return "LIMIT"
+	case len(s.OrderBy) > 0 && s.Limit == nil:
+		return "ORDER BY without LIMIT"
 	case len(s.Window) > 0:
 		return "WINDOW"
 	}
@@ -126,7 +193,7 @@ func liveClause(s *ast.Select) string {
 
 // inlineParams writes parameters into the statement, so that its text says
 // all about it.
-func (run *execution) inlineParams(s *ast.Select) error {
+func (run *execution) inlineParams(s ast.SQLNode) error {
 	return ast.Walk(func(n ast.SQLNode) (bool, error) {
 		lit, ok := n.(*ast.SQLVal)
 		if !ok || lit.Type != ast.ValArg {
@@ -162,8 +229,11 @@ func (c *compiler) canonical() string {
 		}
 	}
 	_ = ast.Walk(func(n ast.SQLNode) (bool, error) { // the function returns no error
-		if col, ok := n.(*ast.ColName); ok {
-			col.Qualifier = ast.TableName{}
+		switch n := n.(type) {
+		case *ast.ColName:
+			n.Qualifier = ast.TableName{}
+		case *ast.FuncExpr:
+			plainName(n)
 		}
 		return true, nil
 	}, c.stmt)
@@ -175,6 +245,15 @@ func (c *compiler) canonical() string {
 	c.src.place.As = ast.TableIdent{}
 	c.stmt.From[0] = c.src.place
 	return text
+}
+
+// plainName gives an aggregate the name back that it was called by.
+func plainName(f *ast.FuncExpr) {
+	for name, own := range ownAggregates {
+		if f.Name.EqualString(own) {
+			f.Name = ast.NewColIdent(name)
+		}
+	}
 }
 
 // bind plans `SELECT list FROM the table` up to the point where names and

@@ -12,7 +12,7 @@ import (
 type Column struct {
 	Name    string
 	Kind    value.Kind
-	Key     bool // part of the primary key of the one table that is read
+	Key     bool // part of what identifies a row: of the key of the one table that is read
 	NotNull bool
 	// Precision and Scale are those of a DECIMAL, and Length is how many numbers
 	// an EMBEDDING has, where the column is one of a table; 0 where it is not.
@@ -28,23 +28,64 @@ func (c *Column) Declare(t ddl.Type) {
 	}
 }
 
-// Query is a live query: a filter and a projection over one table. Rows handed
-// to its functions hold the values of Table.Columns in order, followed by
-// _seq, _updated and _deleted. It is immutable and safe for concurrent use;
-// its functions turn a panic of what they call into fault.Internal.
+// Query is a live query: a filter and a projection over one table, and what
+// beyond them makes its result. Rows handed to its functions hold the values of
+// Table.Columns in order, followed by _seq, _updated and _deleted. It is
+// immutable and safe for concurrent use; its functions turn a panic of what
+// they call into fault.Internal.
 type Query struct {
 	// Text is the normalised statement; two queries of equal Text, table and
 	// schema version give equal results.
 	Text    string
 	Table   *ddl.Table
 	Columns []Column // of the projected row, in order
-	// Match reports whether a row belongs to the result. Never nil.
+	// Match reports whether a row belongs to the result. Nil in a Rerun.
 	Match func(row []value.Value) (bool, error)
 	// Equal are comparisons that hold for every row that Match accepts, one for a
 	// column, by column. They help to find queries by rows; Match says it all.
 	Equal []Equal
-	// Project appends the projected values of a row to dst.
+	// Project appends the projected values of a row to dst. Nil in Groups and in a
+	// Rerun.
 	Project func(dst, row []value.Value) ([]value.Value, error)
+
+	// One of these is set when a change of a row can change what the result
+	// shows of others.
+	Window *Window
+	Groups *Groups
+	Rerun  *Rerun
+}
+
+// Kind says how a live query is kept up to date.
+type Kind string
+
+// The kinds of live queries.
+const (
+	Rows        Kind = "rows"         // each change of a row is one of the result
+	WindowRows  Kind = "window"       // the first rows in an order
+	Aggregates  Kind = "aggregate"    // sums that are kept
+	Reevaluated Kind = "re-evaluated" // run again, and compared
+)
+
+// Kind returns how q is kept up to date.
+func (q *Query) Kind() Kind {
+	switch {
+	case q.Window != nil:
+		return WindowRows
+	case q.Groups != nil:
+		return Aggregates
+	case q.Rerun != nil:
+		return Reevaluated
+	}
+	return Rows
+}
+
+// Follows returns the tables whose changes q follows. They are of one owner, and
+// q.Table is the first.
+func (q *Query) Follows() []*ddl.Table {
+	if q.Rerun != nil {
+		return q.Rerun.Follows
+	}
+	return []*ddl.Table{q.Table}
 }
 
 // Equal says that a column of a table has a value, and not NULL.

@@ -209,9 +209,10 @@ type SubscribeOptions struct {
 	Policy    string     // for a subscriber that does not keep up, "" for none given
 }
 
-// Explain is EXPLAIN [ANALYZE] SELECT.
+// Explain is EXPLAIN [ANALYZE | LIVE] SELECT.
 type Explain struct {
 	Analyze bool
+	Live    bool   // how it would be kept live
 	Query   string // the SELECT
 	Offset  int    // of Query in the statement's text, in bytes
 }
