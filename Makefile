@@ -24,7 +24,8 @@ LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION) \
 GOBUILD  := go build -trimpath -ldflags "$(LDFLAGS)"
 
 # Packages small enough to be run under the race detector at every change.
-RACE_PKGS ?= ./commons/... ./store/memkv/... ./live/... ./core/apply/... ./core/replica/...
+RACE_PKGS ?= ./commons/... ./store/memkv/... ./live/... ./core/apply/... ./core/replica/... \
+             ./cli/client/... ./cli/verify/...
 
 # Checks of `verify`, each with a twin of the same name under `fix`.
 CHECKS := fmt vet lint static tidy work docs

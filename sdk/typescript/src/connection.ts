@@ -9,6 +9,8 @@ import { parseCloseReason, type Frame } from "./wire.js";
 /** How long an opening, and a connection without subscriptions, may take. */
 const openTimeoutMs = 10_000;
 const idleMs = 1_000;
+/** How long the close event may take after the error event. */
+const errorMs = 50;
 
 /**
  * The one WebSocket of a client: open while there are subscriptions, opened again when it is
@@ -148,7 +150,10 @@ export class Connection {
       else this.send({ type: "authenticate", method: "jwt", token });
     });
     socket.onmessage = mine((event: { data: unknown }) => this.receive(event.data));
-    socket.onerror = mine(() => undefined); // the close event follows
+    // The close event follows and says more, but not on every platform.
+    socket.onerror = mine(() => this.after("error", errorMs, () => {
+      if (this.socket === socket) this.ended(new KalamError("UNREACHABLE", "the connection failed"), true);
+    }));
     socket.onclose = mine((event: { code?: number; reason?: unknown }) => {
       const r = parseCloseReason(String(event.reason ?? ""));
       const code = r.code || (r.reconnect ? "UNREACHABLE" : "CANCELLED");
@@ -275,4 +280,4 @@ export class Connection {
   }
 }
 
-type Timer = "idle" | "reconnect" | "retry" | "open" | "ping";
+type Timer = "idle" | "reconnect" | "retry" | "open" | "ping" | "error";

@@ -15,7 +15,7 @@ function stage(t, options = {}) {
     constructor() {
       this.sent = [];
       sockets.push(this);
-      queueMicrotask(() => this.onopen({}));
+      queueMicrotask(() => this.onopen?.({}));
     }
     send(text) {
       this.sent.push(JSON.parse(text));
@@ -186,6 +186,18 @@ test("close frames say whether to connect again", async (t) => {
       assert.equal(sockets.length, 1);
     }
   }
+});
+
+test("a socket that tells of an error only is given up", async (t) => {
+  const { c, socket } = stage(t);
+  const states = [];
+  c.onConnection((connected, e) => states.push(connected || e.code));
+  c.subscribe("SELECT", () => undefined);
+  const one = await socket(1);
+  one.onopen = undefined;
+  one.onerror({});
+  await socket(2);
+  assert.ok(states.includes("UNREACHABLE"), states.join());
 });
 
 test("an expired token is replaced once, and a refused one is final", async (t) => {
