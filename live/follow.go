@@ -32,8 +32,9 @@ func (s *Subscription) follow(old *Subscription, q *predicate.Query) bool {
 }
 
 // sameBase reports whether rows that were told for a query are what the same
-// query over a later definition of its table would have told: every column is
-// still there as it was. Columns that came since are not in it.
+// query over a later definition of its table would have told: no column has
+// taken the place of another. One that is gone is none that the query names,
+// since it still compiles, and so is one that came since.
 func sameBase(before, now *predicate.Query) bool {
 	if now.Kind() != predicate.Rows || before.Table.ID != now.Table.ID ||
 		!slices.Equal(before.Columns, now.Columns) {
@@ -43,7 +44,7 @@ func sameBase(before, now *predicate.Query) bool {
 		was := &before.Table.Columns[i]
 		at := now.Table.Column(was.Name)
 		if at < 0 {
-			return false
+			continue
 		}
 		if is := &now.Table.Columns[at]; is.ID != was.ID || is.Type.Kind != was.Type.Kind {
 			return false

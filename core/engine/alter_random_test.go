@@ -206,7 +206,7 @@ func TestEngine_RandomAlterations(t *testing.T) {
 			return
 		}
 	}
-	if n := a.base.resyncs; n > 20 {
+	if n := a.base.resyncs; n > 10 {
 		t.Errorf("the live query of columns that stay began again %d times", n)
 	}
 }
