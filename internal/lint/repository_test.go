@@ -1,6 +1,7 @@
 package lint_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,6 +48,24 @@ func TestWorkspace_namesEachModule(t *testing.T) {
 		slices.Sort(found)
 		if !slices.Equal(found, folders) {
 			t.Errorf("%s has modules %v, the folders with a go.mod are %v", file, found, folders)
+		}
+	}
+}
+
+// A decision is spoken of by its number, so each has one of its own.
+func TestDecisions_haveTheirNumbers(t *testing.T) {
+	pages, err := filepath.Glob(filepath.Join(root, "docs/adr/*.md"))
+	if err != nil || len(pages) == 0 {
+		t.Fatal(pages, err)
+	}
+	slices.Sort(pages)
+	for i, page := range pages {
+		number := fmt.Sprintf("%04d", i)
+		if name := filepath.Base(page); !strings.HasPrefix(name, number+"-") {
+			t.Errorf("%s is the decision after %04d; give it the next number", name, i-1)
+		}
+		if !strings.HasPrefix(read(t, "docs/adr/"+filepath.Base(page)), "# "+number+": ") {
+			t.Errorf("%s does not begin with # %s: and its title", page, number)
 		}
 	}
 }
