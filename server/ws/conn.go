@@ -106,7 +106,10 @@ func (c *conn) finish(err error) {
 		c.cut()
 	}
 	c.cancel()
-	for _, source := range c.takeSubs() {
+	c.mu.Lock()
+	open := c.takeSubsLocked()
+	c.mu.Unlock()
+	for _, source := range open {
 		source.Close(live.Unsubscribed)
 	}
 	c.mu.Lock()
@@ -123,11 +126,9 @@ func (c *conn) finish(err error) {
 	c.cut()
 }
 
-// takeSubs empties the table of subscriptions and returns those in it. One
-// that is being opened is closed by the worker that opens it.
-func (c *conn) takeSubs() []*live.Subscription {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// takeSubsLocked empties the table of subscriptions and returns those in it.
+// One that is being opened is closed by the worker that opens it.
+func (c *conn) takeSubsLocked() []*live.Subscription {
 	var open []*live.Subscription
 	for _, s := range c.subs {
 		if s.live != nil {

@@ -136,9 +136,9 @@ func (c *conn) welcome(id session.Identity, err error) {
 		return
 	}
 	c.mu.Lock()
-	var ended map[string]*sub
+	var ended []*live.Subscription
 	if c.known && (c.id.Caller != id.Caller || c.id.As != id.As) {
-		ended, c.subs = c.subs, nil
+		ended = c.takeSubsLocked()
 	}
 	c.id, c.known, c.revoked = id, true, false
 	c.warnAt = time.Time{}
@@ -146,8 +146,8 @@ func (c *conn) welcome(id session.Identity, err error) {
 		c.warnAt = id.ExpiresAt.Add(-min(warnBefore, left/2))
 	}
 	c.mu.Unlock()
-	for _, s := range ended {
-		s.live.Close(live.Revoked)
+	for _, source := range ended {
+		source.Close(live.Revoked)
 	}
 	m := wire.AuthSuccess{Type: wire.TypeAuthSuccess, User: id.Caller, Role: id.Role}
 	if !id.ExpiresAt.IsZero() {
@@ -240,9 +240,9 @@ func (c *conn) nextBatch(msg []byte) (string, error) {
 	if err := wire.Decode(msg, &m); err != nil {
 		return "", err
 	}
-	s, err := c.find(m.SubscriptionID)
+	_, source, err := c.find(m.SubscriptionID)
 	if err == nil {
-		s.live.NextBatch()
+		source.NextBatch()
 	}
 	return m.SubscriptionID, err
 }
@@ -252,9 +252,9 @@ func (c *conn) loadOlder(msg []byte) (string, error) {
 	if err := wire.Decode(msg, &m); err != nil {
 		return "", err
 	}
-	s, err := c.find(m.SubscriptionID)
+	_, source, err := c.find(m.SubscriptionID)
 	if err == nil {
-		err = s.live.LoadOlder(m.Count)
+		err = source.LoadOlder(m.Count)
 	}
 	return m.SubscriptionID, err
 }
@@ -266,21 +266,22 @@ func (c *conn) unsubscribe(msg []byte) (string, error) {
 	if err := wire.Decode(msg, &m); err != nil {
 		return "", err
 	}
-	s, err := c.find(m.SubscriptionID)
+	s, source, err := c.find(m.SubscriptionID)
 	if err == nil {
 		c.forget(s)
-		s.live.Close(live.Unsubscribed)
+		source.Close(live.Unsubscribed)
 	}
 	return m.SubscriptionID, err
 }
 
-func (c *conn) find(id string) (*sub, error) {
+// find returns a subscription and what it is open as now.
+func (c *conn) find(id string) (*sub, *live.Subscription, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s, ok := c.subs[id]; ok {
-		return s, nil
+		return s, s.live, nil
 	}
-	return nil, fault.New(fault.NotFound, "this connection has no subscription %.64q", id)
+	return nil, nil, fault.New(fault.NotFound, "this connection has no subscription %.64q", id)
 }
 
 // query runs SQL and answers with a result, also when it fails.

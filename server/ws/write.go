@@ -71,8 +71,14 @@ type job struct {
 	frames   []byte // to write
 	poll     *sub
 	source   *live.Subscription // poll's
-	progress []*sub
+	progress []followed
 	last     bool // frames are the farewell
+}
+
+// followed is a subscription as it is open when a job is made.
+type followed struct {
+	id     string
+	source *live.Subscription
 }
 
 // write does what there is to do and ends.
@@ -116,7 +122,7 @@ func (c *conn) nextJob() (job, bool) {
 		j := job{}
 		for _, s := range c.subs {
 			if s.live != nil {
-				j.progress = append(j.progress, s)
+				j.progress = append(j.progress, followed{s.id, s.live})
 			}
 		}
 		return j, true
@@ -321,11 +327,11 @@ func (c *conn) writeCounted(frames []byte) error {
 }
 
 // tellProgress moves the cursors of subscriptions that have nothing to tell.
-func (c *conn) tellProgress(subs []*sub) error {
+func (c *conn) tellProgress(subs []followed) error {
 	buf := getBuffer()
 	defer func() { putBuffer(buf) }()
 	for _, s := range subs {
-		if p, ok := s.live.Progress(); ok {
+		if p, ok := s.source.Progress(); ok {
 			buf = appendLive(buf, s.id, nil, p)
 		}
 	}
