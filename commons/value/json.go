@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -73,6 +74,12 @@ func AppendJSONString(dst []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
+		if c < utf8.RuneSelf && len(s)-i >= 8 {
+			if i += plainBytes(s[i:]); i == len(s) {
+				break
+			}
+			c = s[i]
+		}
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && size == 1 {
@@ -89,6 +96,24 @@ func AppendJSONString(dst []byte, s string) []byte {
 		i++
 	}
 	return append(append(dst, s[start:]...), '"')
+}
+
+// plainBytes returns how many bytes at the beginning of s stand in a JSON string
+// as they are; it leaves the last seven to the caller. It looks at eight bytes
+// at once: in each term a byte's highest bit is set where the byte is not plain
+// (behind such a byte it may be set by the borrow, too).
+func plainBytes(s string) (n int) {
+	const ones, highest = 0x0101010101010101, 0x8080808080808080
+	for ; len(s)-n >= 8; n += 8 {
+		w := s[n : n+8]
+		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
+		found := x | (x - ones*' ') | (x ^ ones*'"' - ones) | (x ^ ones*'\\' - ones)
+		if found &= highest; found != 0 {
+			return n + bits.TrailingZeros64(found)/8
+		}
+	}
+	return n
 }
 
 func appendEscape(dst []byte, c byte) []byte {

@@ -69,6 +69,38 @@ func TestAppendJSON_has_the_forms_of_the_contract(t *testing.T) {
 	}
 }
 
+// Strings are looked at eight bytes at a time: whatever may not stand in JSON as
+// it is has to be found at each place among plain bytes.
+func TestAppendJSONString_is_read_back_as_it_was(t *testing.T) {
+	parts := []string{"\x00", "\x1f", " ", "\"", "!", "#", "\\", "[", "]", "\n", "\x7f", "\u0080",
+		"é", "\u2028", "日", "🙂", "\x80", "\xff", "a", "plain text", "\xe2\x82"}
+	check := func(s string) {
+		t.Helper()
+		raw := value.AppendJSONString(nil, s)
+		var got string
+		if err := json.Unmarshal(raw, &got); err != nil {
+			t.Fatalf("%q becomes %s: %v", s, raw, err)
+		}
+		want := strings.Builder{}
+		for _, r := range s { // ranging puts U+FFFD where a byte is not of UTF-8
+			want.WriteRune(r)
+		}
+		if got != want.String() || !utf8.Valid(raw) {
+			t.Fatalf("%q becomes %s", s, raw)
+		}
+	}
+	for c := range 256 {
+		for at := range 17 {
+			for behind := range 9 {
+				check(strings.Repeat("~", at) + string([]byte{byte(c)}) + strings.Repeat(" ", behind))
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		check(strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 40).Draw(t, "parts"), ""))
+	})
+}
+
 func TestAppendJSON_refuses_what_JSON_has_no_form_for(t *testing.T) {
 	for _, v := range []value.Value{
 		value.NewFloat(value.Float64, math.NaN()),
@@ -276,5 +308,21 @@ func BenchmarkAppendJSON(b *testing.B) {
 		for _, v := range row {
 			out, _ = value.AppendJSON(out, v)
 		}
+	}
+}
+
+func BenchmarkAppendJSONString(b *testing.B) {
+	for _, test := range []struct{ name, text string }{
+		{"plain", strings.Repeat("about nothing in particular ", 7)},
+		{"quotes", strings.Repeat(`"so", he said `, 14)},
+		{"greek", strings.Repeat("καλημέρα κόσμε ", 8)},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			dst := make([]byte, 0, 1024)
+			b.SetBytes(int64(len(test.text)))
+			for b.Loop() {
+				value.AppendJSONString(dst, test.text)
+			}
+		})
 	}
 }
