@@ -51,6 +51,7 @@ type settler struct {
 	ctx     *gms.Context
 	changed bool
 	stuck   bool // a condition can't be moved
+	blank   bool // a side of a join is an empty table, which does not say of whom
 }
 
 // joins reports whether n is a join, perhaps below filters.
@@ -68,7 +69,7 @@ func joins(n gms.Node) bool {
 // query of its own.
 func (s *settler) find(n gms.Node) (gms.Node, error) {
 	if joins(n) {
-		return s.root(n), nil
+		return veilNullSafe(s.ctx, s.root(n))
 	}
 	if o, ok := n.(gms.OpaqueNode); ok && o.Opaque() {
 		return n, nil
@@ -105,13 +106,26 @@ func (s *settler) root(n gms.Node) gms.Node {
 	}
 	s.changed = true
 	out := s.settle(s.narrow(n, above.rejected(s.ctx)))
+	s.blank = hasEmpty(out.node)
 	var rest []gms.Expression
 	for _, e := range append(above.list, out.up...) {
-		if !s.sink(&out.node, e, out.nullable) {
+		if !s.sink(&out, e) {
 			rest = append(rest, e)
 		}
 	}
 	return rejoin(out.node, rest)
+}
+
+// hasEmpty reports whether the library has found that a side of a join has no
+// rows.
+func hasEmpty(n gms.Node) bool {
+	found := false
+	transform.Inspect(n, func(n gms.Node) bool {
+		_, empty := n.(*plan.EmptyTable)
+		found = found || empty
+		return !found
+	})
+	return found
 }
 
 // rejoin puts a filter above n, if there is one.

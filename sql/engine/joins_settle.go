@@ -132,11 +132,15 @@ func (s *settler) outer(n *plan.JoinNode, left, right settled) settled {
 	return out
 }
 
-// sink moves a condition that stands above n to where n first has all that it
-// names, and reports whether it did.
-func (s *settler) sink(n *gms.Node, e gms.Expression, nullable gms.FastIntSet) bool {
+// sink moves a condition that stands above a tree to where that first has all
+// that it names, and reports whether it did. A name of no table of the tree is
+// one around the query, or of a table that an outer join always leaves out.
+func (s *settler) sink(to *settled, e gms.Expression) bool {
 	named, queries := tablesIn(s.ctx, e)
-	return !queries && !named.Intersects(nullable) && s.sinkTo(n, e, named)
+	if s.blank && !named.SubsetOf(to.tables) {
+		return false
+	}
+	return !queries && !named.Intersects(to.nullable) && s.sinkTo(&to.node, e, named)
 }
 
 func (s *settler) sinkTo(n *gms.Node, e gms.Expression, named gms.FastIntSet) bool {
