@@ -1,13 +1,14 @@
 package live
 
 import (
-	"slices"
 	"strings"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/system"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
+	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
 // Text that is appended to a row, as the answer of a language model is, is told
@@ -21,37 +22,57 @@ import (
 // and the row can be told by the key that is shown. old and now are the
 // projected rows.
 func (e *Event) setAppend(q *predicate.Query, im *images, old, now []value.Value) bool {
-	if im.new.Run == 0 {
+	text := runText(q.Table, *im.new, im.after)
+	i := extended(q.Columns, old, now, text, im.seq)
+	if i < 0 || !showsKey(q, im.after, now) {
 		return false
 	}
-	t := q.Table
-	c := slices.IndexFunc(t.Columns, func(c ddl.Column) bool { return c.ID == im.new.Run })
-	if c < 0 {
-		return false
+	e.Append = appendTo(&q.Columns[i], old[i], now[i])
+	e.setKey(q, im.after, now)
+	return true
+}
+
+// runText returns the text that the last change of a row appended to, NULL when
+// that was another change. vals is the row as queries over t read it.
+func runText(t *ddl.Table, r row.Record, vals []value.Value) value.Value {
+	if r.Run == 0 {
+		return value.NullValue
 	}
-	before, after := im.before[c], im.after[c]
-	if before.Kind() != value.Text || after.Kind() != value.Text ||
-		!strings.HasPrefix(after.Str(), before.Str()) {
-		return false
+	for i := range t.Columns {
+		if t.Columns[i].ID == r.Run && vals[i].Kind() == value.Text {
+			return vals[i]
+		}
+	}
+	return value.NullValue
+}
+
+// extended returns which column of a projected row shows text, is longer now by
+// something at its end, and is all that has changed, _seq aside; -1 for none.
+func extended(
+	columns []predicate.Column, old, now []value.Value, text value.Value, seq clock.Seq,
+) int {
+	if text.IsNull() {
+		return -1
 	}
 	shown := -1
 	for i := range old {
 		switch {
 		case old[i] == now[i]:
-		case shown < 0 && old[i] == before && now[i] == after:
+		case shown < 0 && now[i] == text && old[i].Kind() == value.Text &&
+			strings.HasPrefix(text.Str(), old[i].Str()):
 			shown = i
-		case q.Columns[i].Name != system.ColSeq || now[i] != im.after[len(t.Columns)]:
-			return false
+		case columns[i].Name != system.ColSeq || now[i] != value.NewBigInt(int64(seq)):
+			return -1
 		}
 	}
-	if shown < 0 || !showsKey(q, im.after, now) {
-		return false
-	}
-	// What is kept of the row is copied: its texts are parts of one string.
-	e.Append = &Append{Column: q.Columns[shown].Name, Offset: len(before.Str()),
-		Text: strings.Clone(after.Str()[len(before.Str()):])}
-	e.setKey(q, im.after, now)
-	return true
+	return shown
+}
+
+// appendTo says what was put behind old. It is a copy: the texts of a row are
+// parts of one string.
+func appendTo(c *predicate.Column, old, now value.Value) *Append {
+	n := len(old.Str())
+	return &Append{Column: c.Name, Offset: n, Text: strings.Clone(now.Str()[n:])}
 }
 
 // showsKey reports whether a projected row holds the whole primary key.
@@ -72,23 +93,29 @@ func showsKey(q *predicate.Query, full, projected []value.Value) bool {
 // those by which it is shown, and _seq.
 func (e *Event) setKey(q *predicate.Query, full, projected []value.Value) {
 	t := q.Table
-	var columns []predicate.Column
-	var vals []value.Value
-	add := func(c predicate.Column, v value.Value) {
-		if v.Kind().Form() == value.FormString {
-			v = value.NewString(v.Kind(), strings.Clone(v.Str()))
-		}
-		columns, vals = append(columns, c), append(vals, v)
-	}
+	columns := make([]predicate.Column, 0, len(t.PrimaryKey)+1)
+	vals := make([]value.Value, 0, cap(columns))
 	for _, k := range t.PrimaryKey {
 		c := &t.Columns[k]
-		add(predicate.Column{Name: c.Name, Kind: c.Type.Kind, Key: true, NotNull: true}, full[k])
+		columns = append(columns,
+			predicate.Column{Name: c.Name, Kind: c.Type.Kind, Key: true, NotNull: true})
+		vals = append(vals, detached(full[k]))
 	}
 	for i := range projected {
 		if q.Columns[i].Key && !isKeyColumn(t, &q.Columns[i]) {
-			add(q.Columns[i], projected[i])
+			columns, vals = append(columns, q.Columns[i]), append(vals, detached(projected[i]))
 		}
 	}
-	add(predicate.Column{Name: system.ColSeq, Kind: value.Int64, NotNull: true}, full[len(t.Columns)])
-	e.Columns, e.Rows = columns, [][]value.Value{vals}
+	e.Columns, e.Rows = append(columns, seqColumn), [][]value.Value{append(vals, full[len(t.Columns)])}
+}
+
+// seqColumn is the column _seq of an Append's row.
+var seqColumn = predicate.Column{Name: system.ColSeq, Kind: value.Int64, NotNull: true}
+
+// detached returns v in memory of its own.
+func detached(v value.Value) value.Value {
+	if v.Kind().Form() == value.FormString {
+		return value.NewString(v.Kind(), strings.Clone(v.Str()))
+	}
+	return v
 }

@@ -43,6 +43,7 @@ type entry struct {
 	row  []value.Value // projected
 	key  []value.Value // of differ.key
 	seq  clock.Seq     // of the stored row; 0 when it is not one
+	text value.Value   // that its last change appended to; NULL for none
 }
 
 func (e *entry) same(o *entry) bool { return e == o || e.id == o.id && equal(e.row, o.row) }

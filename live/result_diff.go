@@ -64,7 +64,8 @@ type move struct {
 	old, now *entry
 	// at is where the row stands after the step, or where it stood when it
 	// goes; the steps before have been taken. Of an order only.
-	at int
+	at    int
+	moved bool // a row that changes stands elsewhere now
 }
 
 // moves returns the steps from old to now: first what goes, then what comes.
@@ -105,13 +106,13 @@ func (d *differ) orderedMoves(old, now []*entry) []move {
 	head := 0
 	for ; head < min(len(old), len(now)) && old[head].id == now[head].id; head++ {
 		if !old[head].same(now[head]) {
-			out = append(out, move{old[head], now[head], head})
+			out = append(out, move{old: old[head], now: now[head], at: head})
 		}
 	}
 	for len(old) > head && len(now) > head && old[len(old)-1].id == now[len(now)-1].id {
 		o, n := old[len(old)-1], now[len(now)-1]
 		if old, now = old[:len(old)-1], now[:len(now)-1]; !o.same(n) {
-			tail = append(tail, move{o, n, len(now)})
+			tail = append(tail, move{old: o, now: n, at: len(now)})
 		}
 	}
 	out = append(out, d.middleMoves(old[head:], now[head:], head)...)
@@ -154,14 +155,14 @@ func (d *differ) middleMoves(old, now []*entry, head int) []move {
 			}
 			list = slices.Insert(list, at, i)
 			if d.found {
-				out = append(out, move{was[i], e, head + at})
+				out = append(out, move{was[i], e, head + at, true})
 			} else {
 				out = append(out, move{old: was[i], at: head + from}, move{now: e, at: head + at})
 			}
 		default:
 			at = slices.Index(list, i)
 			if !was[i].same(e) {
-				out = append(out, move{was[i], e, head + at})
+				out = append(out, move{old: was[i], now: e, at: head + at})
 			}
 		}
 		at++
@@ -233,11 +234,36 @@ func (d *differ) event(m *move, seq clock.Seq, why MatchReason) *Event {
 	case m.now == nil:
 		e.Type = Delete
 		d.setOld(e, m.old, nil)
-	default:
+	case !d.setAppend(e, m):
 		d.setOld(e, m.old, m.now)
 	}
 	e.measure()
 	return e
+}
+
+// setAppend makes e tell of text that was appended to a row that stays in its
+// place, and reports whether it is that.
+func (d *differ) setAppend(e *Event, m *move) bool {
+	if !d.found || m.moved {
+		return false
+	}
+	i := extended(d.columns, m.old.row, m.now.row, m.now.text, m.now.seq)
+	if i < 0 {
+		return false
+	}
+	e.Append = appendTo(&d.columns[i], m.old.row[i], m.now.row[i])
+	columns, vals := slices.Clone(d.key), make([]value.Value, 0, len(d.key)+1)
+	for _, v := range m.now.key {
+		vals = append(vals, detached(v))
+	}
+	for i, c := range d.columns {
+		if c.Key && !d.inKey[i] {
+			columns, vals = append(columns, c), append(vals, detached(m.now.row[i]))
+		}
+	}
+	e.Columns = append(columns, seqColumn)
+	e.Rows = [][]value.Value{append(vals, value.NewBigInt(int64(m.now.seq)))}
+	return true
 }
 
 // setOld fills Old with the key and the columns whose value differs from now:

@@ -166,7 +166,8 @@ func newEntry(q *predicate.Query, pk []byte, sort string, rec row.Record, vals [
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{id: string(pk), sort: sort, row: projected, seq: rec.Seq}
+	e := &entry{id: string(pk), sort: sort, row: projected, seq: rec.Seq,
+		text: runText(q.Table, rec, vals)}
 	for _, k := range q.Table.PrimaryKey {
 		e.key = append(e.key, vals[k])
 	}

@@ -260,6 +260,30 @@ func TestAppend_Live(t *testing.T) {
 	long("delete 1 1 üßx") // it is as long as that
 }
 
+// TestAppend_LiveWindows has the row in windows, where it stays and where it moves.
+func TestAppend_LiveWindows(t *testing.T) {
+	b := answers(t, engine.Options{})
+	b.run(alice, "INSERT INTO ai.answers (id, content) VALUES (1, 'a'), (2, 'b'), (3, 'c')")
+	newest := b.follow(alice, "SELECT id, content FROM ai.answers ORDER BY id DESC LIMIT 3", nil)
+	last := b.follow(alice, "SELECT content, id FROM ai.answers ORDER BY _seq DESC LIMIT 2", nil)
+	loud := b.follow(alice, "SELECT id, UPPER(content) FROM ai.answers ORDER BY id LIMIT 1", nil)
+	newest("snapshot 3 c 2 b 1 a")
+	last("snapshot c 3 b 2")
+	loud("snapshot 1 A")
+	b.run(alice, appendOne, "ü")
+	newest("append 1 content 1+ü")
+	last("delete 2 b insert aü 1")
+	loud("update 1 AÜ")
+	b.run(alice, appendOne, "x")
+	newest("append 1 content 3+x")
+	last("append 1 content 3+x")
+	b.run(alice, "UPDATE ai.answers SET content = CONCAT(content, '!') WHERE id = 3")
+	newest("append 3 content 1+!")
+	last("update c! 3") // it is the first now
+	b.run(alice, "UPDATE ai.answers SET content = 'whole' WHERE id = 3")
+	newest("update 3 whole")
+}
+
 // TestAppend_LiveLate has readers who come late, or come back.
 func TestAppend_LiveLate(t *testing.T) {
 	b := answers(t, engine.Options{})
