@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,7 +63,6 @@ func (b *bench) appendLoad(ctx context.Context, name string, rows, pace int) (er
 	if err != nil {
 		return err
 	}
-	written, writtenErr := writtenBytes(s.PID())
 	took, elapsed, err := arrive(ctx, answers, time.Second/time.Duration(pace))
 	if err != nil {
 		return err
@@ -76,17 +74,7 @@ func (b *bench) appendLoad(ctx context.Context, name string, rows, pace int) (er
 	f := Figure{Name: name, Durability: "sync", Clients: rows, Conditions: fmt.Sprintf(
 		"pieces of 8 bytes over the WebSocket for %v, %d a second for each row of a user of its own; "+
 			"from when a piece was to be sent until its subscriber has it", b.duration, pace)}
-	if err := b.reportAppends(f, took, elapsed, after.since(used)); err != nil {
-		return err
-	}
-	end, endErr := writtenBytes(s.PID())
-	if err := errors.Join(writtenErr, endErr); err != nil {
-		fmt.Fprintln(b.notes, "skipped: bytes written for a piece:", err)
-		return nil
-	}
-	f.Name, f.Unit = name+"_written", "bytes each"
-	f.Value = (end - written) / float64(len(took))
-	return b.report(f)
+	return b.reportAppends(f, took, elapsed, after.since(used))
 }
 
 func (b *bench) reportAppends(
@@ -217,18 +205,4 @@ func (a *answer) read() error {
 		}
 	}
 	return nil
-}
-
-// writtenBytes reads what a process has had written to disks so far.
-func writtenBytes(pid int) (float64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "write_bytes:"); ok {
-			return strconv.ParseFloat(strings.TrimSpace(rest), 64)
-		}
-	}
-	return 0, errors.New("no write_bytes in /proc")
 }
