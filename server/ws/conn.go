@@ -92,12 +92,30 @@ func newConn(s *Server, c net.Conn, leftover []byte) *conn {
 	return n
 }
 
-// serve reads until the connection ends, and takes everything down that
-// belongs to it.
+// serve waits until the client says something, takes that, and leaves the wait
+// for what follows to a goroutine of its own: reading has made the stack of this
+// one larger than an idle connection should keep. At the connection's end it
+// takes everything down that belongs to it.
 func (c *conn) serve() {
-	err := c.readMessages()
+	if _, err := c.in.Peek(1); err != nil {
+		c.end(headerError(err))
+		return
+	}
+	if err := c.readMessages(); err != nil {
+		c.end(err)
+		return
+	}
+	c.srv.wg.Go(c.serve)
+}
+
+// end takes the connection down after err.
+func (c *conn) end(err error) {
+	if errors.Is(err, errClosed) {
+		err = nil
+	}
 	c.close(err)
 	c.finish(err)
+	c.srv.forget(c)
 }
 
 // finish waits for worker and writer and releases what the connection holds.

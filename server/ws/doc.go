@@ -1,12 +1,12 @@
 // Package ws is the WebSocket interface: live queries and SQL over one
 // connection, as JSON text frames.
 //
-// An idle connection costs one goroutine, which waits for the client, and a
-// read buffer of half a kilobyte; two more goroutines exist only while there
-// is something to do:
+// An idle connection costs one goroutine with the smallest stack, which waits
+// for the client, and a read buffer of a quarter of a kilobyte; two more
+// goroutines exist only while there is something to do:
 //
 //   - The reader takes frames apart, answers pings and puts messages into the
-//     inbox.
+//     inbox. When it has taken what came, a new one waits in its place.
 //   - The worker handles the inbox, one message after the other, and ends when
 //     it is empty. So queries are answered in order, and a connection that is
 //     lost while a statement runs cancels it.

@@ -44,19 +44,19 @@ func protocolFault(status ws.StatusCode, code fault.Code, format string, args ..
 // errBroken means that the connection can't be read any more.
 var errBroken = errors.New("ws: the connection broke")
 
-// readMessages puts the client's messages into the inbox until it closes the
-// connection (nil), breaks it off (errBroken) or the protocol
-// (*protocolError).
+// readMessages puts the messages that have begun to come into the inbox. It
+// fails when the client has closed the connection (errClosed) or broken it off
+// (errBroken), or the protocol (*protocolError).
 func (c *conn) readMessages() error {
 	for {
 		msg, err := c.readMessage()
 		if err != nil {
-			if errors.Is(err, errClosed) {
-				return nil
-			}
 			return err
 		}
 		c.receive(msg)
+		if c.in.Buffered() == 0 {
+			return nil
+		}
 	}
 }
 

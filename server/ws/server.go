@@ -270,14 +270,16 @@ func (s *Server) start(c *conn) {
 		return
 	}
 	s.conns[c] = struct{}{}
-	s.wg.Go(func() {
-		c.serve()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.conns, c)
-	})
+	s.wg.Go(c.serve)
 	s.mu.Unlock()
 	c.confirm()
+}
+
+// forget takes a connection that has ended out of the list.
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
 }
 
 // newReader returns a small reader of what is left over and then of the
@@ -290,7 +292,7 @@ func newReader(c net.Conn, leftover []byte) *bufio.Reader {
 }
 
 // readBuffer is what an idle connection keeps for reading, in bytes.
-const readBuffer = 512
+const readBuffer = 256
 
 // prefixed reads a prefix and then the connection.
 type prefixed struct {
