@@ -51,6 +51,12 @@ type begun struct {
 	read []byte // what is given out first
 }
 
+var _ interface{ NetConn() net.Conn } = (*begun)(nil) // package ws looks for it
+
+// NetConn returns the connection below, for those who set options of it: it
+// lacks what was read already.
+func (c *begun) NetConn() net.Conn { return c.Conn }
+
 // Read implements net.Conn.
 func (c *begun) Read(p []byte) (int, error) {
 	if len(c.read) == 0 {
