@@ -43,9 +43,10 @@ func valuesOf(q *predicate.Query) string {
 // add makes a group found by the values of its query, or by every change when
 // it asks for none.
 func (f *feed) add(g *group) {
-	f.groups[g.key] = g
+	f.groups++
 	if len(g.query.Equal) == 0 {
-		f.scanned[g] = struct{}{}
+		g.at = len(f.scanned)
+		f.scanned = append(f.scanned, g)
 		return
 	}
 	k := indexKeyOf(g.query)
@@ -68,8 +69,11 @@ func (f *feed) add(g *group) {
 
 // remove undoes add.
 func (f *feed) remove(g *group) {
-	delete(f.groups, g.key)
-	delete(f.scanned, g)
+	f.groups--
+	if len(g.query.Equal) == 0 {
+		f.unscan(g)
+		return
+	}
 	k := indexKeyOf(g.query)
 	x := f.byValue[k]
 	if x == nil {
@@ -83,6 +87,14 @@ func (f *feed) remove(g *group) {
 	if len(x.groups) == 0 {
 		delete(f.byValue, k)
 	}
+}
+
+func (f *feed) unscan(g *group) {
+	last := len(f.scanned) - 1
+	f.scanned[g.at] = f.scanned[last]
+	f.scanned[g.at].at = g.at
+	f.scanned[last] = nil
+	f.scanned = f.scanned[:last]
 }
 
 // lookup is what one change may concern in one index: groups that ask for one

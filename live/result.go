@@ -97,7 +97,7 @@ type result struct {
 }
 
 func newResult(h *Hub, sh *shard, g *group) *result {
-	r := &result{hub: h, shard: sh, group: g, query: g.query, user: g.feed.user, size: all,
+	r := &result{hub: h, shard: sh, group: g, query: g.query, user: g.key.feed.user, size: all,
 		turn: make(chan struct{}, 1), diff: newDiffer(g.query)}
 	if w := g.query.Window; w != nil {
 		r.skip, r.size = w.Offset, w.Limit

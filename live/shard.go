@@ -14,8 +14,9 @@ import (
 type shard struct {
 	id ident.ShardID
 
-	mu    sync.Mutex
-	feeds map[feedKey]*feed
+	mu     sync.Mutex
+	feeds  map[feedKey]*feed
+	groups map[groupKey]*group // of all feeds: most have one
 	// watched are the kept results by the feeds that they follow.
 	watched map[feedKey][]*result
 	// published is the newest applied seq that Publish was told of: whoever
@@ -33,21 +34,22 @@ type feedKey struct {
 
 // feed is what happens to one user's rows of one table.
 type feed struct {
-	groups  map[groupKey]*group
-	scanned map[*group]struct{}      // those that look at every change
+	groups  int                      // how many there are
+	scanned []*group                 // those that look at every change
 	byValue map[indexKey]*valueIndex // the others
 	job     *job                     // of the Publish that is collecting changes
 }
 
 type groupKey struct {
+	feed    feedKey
 	text    string
 	version ident.SchemaVersion
 }
 
 // group is the subscriptions of one distinct query: they share its events.
 type group struct {
-	feed    feedKey
 	key     groupKey
+	at      int // in feed.scanned, of one that is there
 	query   *predicate.Query
 	subs    []*Subscription // those in state live first
 	live    int             // of subs in state live
@@ -77,7 +79,10 @@ func (g *group) swap(i, j int) {
 }
 
 func newShard(id ident.ShardID) *shard {
-	return &shard{id: id, feeds: make(map[feedKey]*feed), watched: make(map[feedKey][]*result)}
+	return &shard{
+		id: id, feeds: make(map[feedKey]*feed), groups: make(map[groupKey]*group),
+		watched: make(map[feedKey][]*result),
+	}
 }
 
 // add puts s into the group of its query, unless s has ended meanwhile.
@@ -90,13 +95,14 @@ func (sh *shard) add(s *Subscription, q *predicate.Query, u ident.UserID) {
 	fk := feedKey{q.Table.ID, u}
 	f := sh.feeds[fk]
 	if f == nil {
-		f = &feed{groups: make(map[groupKey]*group, 1), scanned: make(map[*group]struct{}, 1)}
+		f = &feed{}
 		sh.feeds[fk] = f
 	}
-	gk := groupKey{q.Text, q.Table.Version}
-	g := f.groups[gk]
+	gk := groupKey{fk, q.Text, q.Table.Version}
+	g := sh.groups[gk]
 	if g == nil {
-		g = &group{feed: fk, key: gk, query: q, backlog: newBacklog(s.hub.total)}
+		g = &group{key: gk, query: q, backlog: newBacklog(s.hub.total)}
+		sh.groups[gk] = g
 		f.add(g)
 		sh.watch(s.hub, g)
 	}
@@ -122,11 +128,12 @@ func (sh *shard) removeLocked(s *Subscription) {
 	if last > 0 {
 		return
 	}
-	f := sh.feeds[g.feed]
+	f := sh.feeds[g.key.feed]
 	f.remove(g)
+	delete(sh.groups, g.key)
 	sh.unwatch(g)
-	if len(f.groups) == 0 {
-		delete(sh.feeds, g.feed)
+	if f.groups == 0 {
+		delete(sh.feeds, g.key.feed)
 	}
 }
 
@@ -134,7 +141,7 @@ func (sh *shard) removeLocked(s *Subscription) {
 // tell.
 func (f *feed) liveGroups() []*group {
 	var out []*group
-	for g := range f.scanned {
+	for _, g := range f.scanned {
 		if g.live > 0 {
 			out = append(out, g)
 		}

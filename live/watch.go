@@ -19,7 +19,7 @@ func (sh *shard) watch(h *Hub, g *group) {
 	}
 	g.kept = newResult(h, sh, g)
 	for _, t := range g.query.Follows() {
-		k := feedKey{t.ID, g.feed.user}
+		k := feedKey{t.ID, g.key.feed.user}
 		sh.watched[k] = append(sh.watched[k], g.kept)
 	}
 }
@@ -34,7 +34,7 @@ func (sh *shard) unwatch(g *group) {
 		g.kept.rest.Stop()
 	}
 	for _, t := range g.query.Follows() {
-		k := feedKey{t.ID, g.feed.user}
+		k := feedKey{t.ID, g.key.feed.user}
 		left := slices.DeleteFunc(sh.watched[k], func(r *result) bool { return r == g.kept })
 		if sh.watched[k] = left; len(left) == 0 {
 			delete(sh.watched, k)
