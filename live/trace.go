@@ -87,7 +87,8 @@ func (h *Hub) Trace(ctx context.Context, id ident.LiveID, pk []byte, most int) (
 	}
 	if s.kept != nil {
 		return nil, fault.New(fault.Unsupported,
-			"live query %q is told the difference of its results, not the changes of a row", id)
+			"live query %q (%s) is told the difference of its results, not the changes of a row; "+
+				"trace a SELECT of the rows alone", id, s.group.query.Kind())
 	}
 	if !h.enter() {
 		return nil, fault.New(fault.ShuttingDown, "the server is shutting down")

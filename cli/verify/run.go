@@ -12,7 +12,6 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/cli/client"
 	"github.com/kalamdb/kalamdb-go/commons/clock"
-	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/wire"
 )
 
@@ -117,11 +116,6 @@ func (r *run) openViews(ctx context.Context) error {
 		o.Policy = []wire.Policy{wire.Replay, wire.Conflate}[i%2]
 		q := viewQuery(i)
 		v, err := c.Live(ctx, q.sql(r.table), o)
-		if q.kept != nil && fault.Is(err, fault.LiveUnsupportedQuery) { // an older server
-			r.o.Logger.Warn("the server does not follow such queries", "query", q.name, "error", err)
-			q = &queries[i%len(queries)]
-			v, err = c.Live(ctx, q.sql(r.table), o)
-		}
 		if err != nil {
 			return err
 		}

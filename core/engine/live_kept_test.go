@@ -342,3 +342,21 @@ func (b *bench) one(who engine.Identity, sql string) string {
 	}
 	return strings.ReplaceAll(strings.Join(texts(res.Rows), "\n"), "|", " ")
 }
+
+// Only a query of rows is told the changes of rows; of the others the answer
+// says what they are told instead.
+func TestEngine_TraceOfKeptResults(t *testing.T) {
+	b := notesBench(t, live.Options{})
+	for sql, kind := range map[string]string{
+		"SELECT id FROM chat.notes ORDER BY n LIMIT 2":                                "window",
+		"SELECT COUNT(*) AS n FROM chat.notes":                                        "aggregate",
+		"SELECT a.id FROM chat.notes a JOIN chat.notes b ON b.id = a.n WHERE b.n = 1": "re-evaluated",
+	} {
+		id := b.view(alice, sql, false).sub.ID()
+		err := b.fails(alice, fault.Unsupported,
+			fmt.Sprintf("TRACE DELIVERY '%s' FOR (1, 1)", id))
+		if !strings.Contains(err.Error(), kind) || !strings.Contains(err.Error(), "trace a SELECT") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}

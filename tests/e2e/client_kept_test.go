@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/cli/client"
-	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/internal/testkit"
 )
 
@@ -30,9 +29,6 @@ func TestClient_windows_and_aggregates(t *testing.T) {
 		"SELECT a.id, b.text FROM %[1]s.t a JOIN %[1]s.t b ON b.id = a.n %% 60 WHERE a.grp = 0",
 	} {
 		v, err := c.Live(ctx, fmt.Sprintf(sql, n.ns), client.LiveOptions{})
-		if fault.Is(err, fault.LiveUnsupportedQuery) {
-			continue // this server refuses it by name
-		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,9 +64,6 @@ func TestClient_loads_older_rows(t *testing.T) {
 	testkit.Must(t, n.direct, "INSERT INTO "+n.ns+".t (id, grp, n) VALUES "+strings.Join(values, ", "))
 	query := "SELECT id, n FROM " + n.ns + ".t ORDER BY n DESC, id LIMIT "
 	v, err := c.Live(ctx, query+"5", client.LiveOptions{})
-	if fault.Is(err, fault.LiveUnsupportedQuery) {
-		return // this server refuses it by name
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
