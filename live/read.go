@@ -92,7 +92,8 @@ func (s *Subscription) open() (*reading, error) {
 	if !ok {
 		return nil, errGone
 	}
-	r := &reading{sub: s, query: s.group.query, user: s.group.key.feed.user, rows: table.Table{Part: part}}
+	g := s.group
+	r := &reading{sub: s, query: g.query, user: g.key.feed.user, rows: table.Table{Part: part}}
 	r.view, r.applied = source.View(s.shard.id)
 	r.expired = clock.ExpiredBelow(s.hub.opts.Now(), t.TTL)
 	return r, nil
