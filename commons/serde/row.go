@@ -154,12 +154,11 @@ func (r *compactReader) read(k value.Kind) (v value.Value, ok bool) {
 		}
 		return value.NewBool(r.src[b] == 1), true
 	case value.FormInt:
-		n, size := binary.Varint(r.src[r.at:])
-		if size <= 0 {
+		u, ok := r.uvarint()
+		if !ok {
 			return v, false
 		}
-		r.at += size
-		return checked(value.CheckedInt(k, n))
+		return checked(value.CheckedInt(k, int64(u>>1)^-int64(u&1))) // zigzag
 	case value.FormUint:
 		n, ok := r.uvarint()
 		if !ok {
@@ -241,6 +240,10 @@ func (r *compactReader) take(n uint64) (at int, ok bool) {
 }
 
 func (r *compactReader) uvarint() (uint64, bool) {
+	if r.at < len(r.src) && r.src[r.at] < 0x80 { // of one byte, as most are
+		r.at++
+		return uint64(r.src[r.at-1]), true
+	}
 	n, size := binary.Uvarint(r.src[r.at:])
 	if size <= 0 {
 		return 0, false

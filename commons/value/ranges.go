@@ -67,14 +67,14 @@ func fitsUint(k Kind, n uint64) bool {
 // fault.ValueOutOfRange.
 func CheckedInt(k Kind, n int64) (Value, error) {
 	switch {
+	case fitsInt(k, n):
+		return NewInt(k, n), nil
 	case k.Form() == FormUint && n >= 0 && fitsUint(k, uint64(n)):
 		return NewUint(k, uint64(n)), nil
-	case k == Time && !fitsInt(k, n):
+	case k == Time:
 		return Value{}, outOfRange(k, NewInt(k, n).Text())
-	case k.Form() == FormUint || !fitsInt(k, n):
-		return Value{}, outOfRange(k, NewBigInt(n).Text())
 	}
-	return NewInt(k, n), nil
+	return Value{}, outOfRange(k, NewBigInt(n).Text())
 }
 
 // CheckedUint is CheckedInt for numbers that an int64 may not hold.

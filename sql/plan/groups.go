@@ -31,10 +31,9 @@ type groups struct {
 	found map[string]*group // by the encoded keys
 	list  []*group          // as they were first met
 	bytes int
-	code  []byte // of the last row's keys, which are those of last
-	next  []byte
-	last  *group
-	at    int // of the next one to give out
+	code  []byte // room for the encoded keys of a row
+	last  *group // of the last row
+	at    int    // of the next one to give out
 	out   []value.Value
 }
 
@@ -91,23 +90,30 @@ func (x *execution) groupRows(ctx context.Context, s table.Span, empty bool) (bo
 
 // of returns the group that a row belongs to.
 func (g *groups) of(vals []value.Value) *group {
-	if len(g.keys) == 0 {
+	if g.last != nil && g.inLast(vals) {
 		return g.last
 	}
-	g.next = g.next[:0]
+	g.code = g.code[:0]
 	for _, c := range g.keys {
-		g.next = value.AppendKey(g.next, vals[c])
+		g.code = value.AppendKey(g.code, vals[c])
 	}
-	if g.last != nil && string(g.next) == string(g.code) {
-		return g.last
-	}
-	g.code, g.next = g.next, g.code
 	g.last = g.found[string(g.code)]
 	if g.last == nil {
 		g.last = g.add(vals)
 		g.found[string(g.code)] = g.last
 	}
 	return g.last
+}
+
+// inLast reports whether a row is of the group of the row before it, as it
+// mostly is in the order of a key that begins with the columns of GROUP BY.
+func (g *groups) inLast(vals []value.Value) bool {
+	for i, c := range g.keys {
+		if g.last.keys[i] != vals[c] {
+			return false
+		}
+	}
+	return true
 }
 
 func (g *groups) add(vals []value.Value) *group {

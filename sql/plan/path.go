@@ -80,7 +80,7 @@ func (p *plan) single() bool { return p.path.single && len(p.prefix) == p.path.o
 // scanner walks rows that are found by a path.
 type scanner interface {
 	Next() bool
-	Record() row.Record
+	Present() *row.Record
 	Close() error
 }
 

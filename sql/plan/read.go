@@ -27,7 +27,7 @@ type rows struct {
 	one   bool    // vals holds a row that was not given out yet
 	left  int64   // rows to give out, or unlimited
 	steps int
-	rec   row.Record    // where the scan is
+	rec   *row.Record   // where the scan is, or the row of a key
 	vals  []value.Value // of all columns
 	out   []value.Value // of the result's
 }
@@ -116,7 +116,7 @@ func (r *rows) get(pk []byte) (handled bool, err error) {
 	if err != nil || !found {
 		return true, err
 	}
-	r.one, r.rec = true, rec
+	r.one, r.rec = true, &rec
 	return true, r.decode()
 }
 
@@ -132,7 +132,7 @@ func (x *execution) record(pk []byte) (rec row.Record, found bool, err error) {
 // decode reads the record into the values of the columns that are needed.
 func (r *rows) decode() error {
 	n := len(r.x.def.Columns)
-	if err := r.x.decodeWanted(&r.rec, r.vals[:n]); err != nil {
+	if err := r.x.decodeWanted(r.rec, r.vals[:n]); err != nil {
 		return err
 	}
 	r.vals[n] = value.NewBigInt(int64(r.rec.Seq))
@@ -208,7 +208,7 @@ func (r *rows) step(ctx context.Context) (ok bool, err error) {
 			return false, r.Close()
 		}
 		r.x.read++
-		if r.rec = r.scan.Record(); !r.rec.Deleted {
+		if r.rec = r.scan.Present(); !r.rec.Deleted {
 			return true, nil
 		}
 	}
@@ -246,7 +246,7 @@ func (r *rows) each(
 	for {
 		ok, err := r.step(ctx)
 		if ok {
-			err = f(&r.rec)
+			err = f(r.rec)
 		}
 		if err != nil {
 			_ = r.Close() // the walk's error comes first

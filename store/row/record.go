@@ -65,30 +65,40 @@ func AppendRecord(dst []byte, r Record) []byte {
 }
 
 // ParseRecord reads a record. Its payload aliases b.
-func ParseRecord(b []byte) (Record, error) {
+func ParseRecord(b []byte) (r Record, err error) {
+	err = r.Parse(b)
+	return r, err
+}
+
+// Parse is ParseRecord into r, for whoever reads one record after another.
+// After an error r is empty.
+func (r *Record) Parse(b []byte) error {
+	*r = Record{}
 	if len(b) < 12 || b[0] != recordFormat && b[0] != recordFormatRun || b[2]&^flagDeleted != 0 {
-		return Record{}, errRecord
+		return errRecord
 	}
-	version, n := binary.Uvarint(b[3:])
+	version, n := uint64(b[3]), 1
+	if version >= 0x80 {
+		version, n = binary.Uvarint(b[3:])
+	}
 	if n <= 0 || version > 1<<32-1 || len(b) < 3+n+8 {
-		return Record{}, errRecord
+		return errRecord
 	}
 	seq := binary.BigEndian.Uint64(b[3+n:])
 	if seq > uint64(clock.MaxSeq) {
-		return Record{}, errRecord
+		return errRecord
 	}
-	r := Record{
-		Seq: clock.Seq(seq), Schema: ident.SchemaVersion(version), Codec: serde.ID(b[1]),
-		Deleted: b[2]&flagDeleted != 0, Payload: b[3+n+8:],
-	}
+	payload, run := b[3+n+8:], uint64(0)
 	if b[0] == recordFormatRun {
-		column, n := binary.Uvarint(r.Payload)
-		if n <= 0 || column == 0 || column > 1<<32-1 {
-			return Record{}, errRecord
+		run, n = binary.Uvarint(payload)
+		if n <= 0 || run == 0 || run > 1<<32-1 {
+			return errRecord
 		}
-		r.Run, r.Payload = ident.ColumnID(column), r.Payload[n:]
+		payload = payload[n:]
 	}
-	return r, nil
+	r.Seq, r.Schema, r.Codec = clock.Seq(seq), ident.SchemaVersion(version), serde.ID(b[1])
+	r.Deleted, r.Payload, r.Run = b[2]&flagDeleted != 0, payload, ident.ColumnID(run)
+	return nil
 }
 
 var errRecord = fault.New(fault.Corruption, "a stored row has a damaged or newer header")

@@ -185,5 +185,8 @@ func (t Table) Indexed(v *store.View, u ident.UserID, pk []byte) (row.Record, er
 // Record returns the present row. Its payload is valid until Next or Close.
 func (r *Indexed) Record() row.Record { return r.rec }
 
+// Present is Record without a copy; see Rows.Present.
+func (r *Indexed) Present() *row.Record { return &r.rec }
+
 // Read returns how many rows were read so far.
 func (r *Indexed) Read() int { return r.read }

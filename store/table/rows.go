@@ -45,12 +45,16 @@ func (r *Rows) Next() bool {
 		return false
 	}
 	r.read++
-	r.rec, r.err = row.ParseRecord(r.it.Value())
+	r.err = r.rec.Parse(r.it.Value())
 	return r.err == nil
 }
 
 // Record returns the present row. Its payload is valid until Next or Close.
 func (r *Rows) Record() row.Record { return r.rec }
+
+// Present is Record without a copy, for walks over very many rows. It is not to
+// be changed, nor kept beyond Next or Close.
+func (r *Rows) Present() *row.Record { return &r.rec }
 
 // PK returns the present row's primary key, valid until Next or Close.
 func (r *Rows) PK() []byte { return r.it.Key()[r.prefix:] }
