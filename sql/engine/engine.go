@@ -106,8 +106,11 @@ func newAnalyzer(p gms.DatabaseProvider) *analyzer.Analyzer {
 	for _, batch := range a.Batches {
 		batch.Rules = slices.Clone(batch.Rules) // they are the library's own
 		for i, r := range batch.Rules {
-			if r.Id.String() == orderJoins {
+			switch name := r.Id.String(); {
+			case name == orderJoins:
 				batch.Rules[i].Apply = settleJoins(r.Apply)
+			case filterRules[name]:
+				batch.Rules[i].Apply = pushConstants(r.Apply)
 			}
 		}
 	}
