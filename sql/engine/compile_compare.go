@@ -9,9 +9,9 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/value"
 )
 
-// comparable reports whether a and b are compared by value.Compare just as
+// alike reports whether a and b are compared by value.Compare just as
 // the library does: kinds of one family, for which it converts neither side.
-func comparable(a, b term) bool {
+func alike(a, b term) bool {
 	signed := func(k value.Kind) bool { return k >= value.Int8 && k <= value.Int64 }
 	exact := func(k value.Kind) bool { return signed(k) || k == value.Decimal }
 	switch {
@@ -50,7 +50,7 @@ func (c *compiler) comparison(e *ast.ComparisonExpr) (term, bool, error) {
 	if left.kind == value.Text || right.kind == value.Text {
 		left, right = labelTerm(left), labelTerm(right)
 	}
-	if !ok || !comparable(left, right) {
+	if !ok || !alike(left, right) {
 		return term{}, false, nil
 	}
 	if e.Operator == ast.NullSafeEqualStr {
@@ -103,7 +103,7 @@ func (c *compiler) in(left term, e *ast.ComparisonExpr) (term, bool, error) {
 	vals := make([]value.Value, len(list))
 	for i, x := range list {
 		t, ok := c.simple(x)
-		if !ok || !t.constant || !comparable(left, t) {
+		if !ok || !t.constant || !alike(left, t) {
 			return term{}, false, nil
 		}
 		vals[i] = t.value
@@ -128,7 +128,7 @@ func (c *compiler) between(e *ast.RangeCond) (term, bool, error) {
 	left = labelTerm(left)
 	low, okLow := c.simple(e.From)
 	high, okHigh := c.simple(e.To)
-	if !ok || !okLow || !okHigh || !comparable(left, low) || !comparable(left, high) {
+	if !ok || !okLow || !okHigh || !alike(left, low) || !alike(left, high) {
 		return term{}, false, nil
 	}
 	atLeast := pair(left, low, func(a, b value.Value) value.Value { return ordered(b, a) })

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
+	"github.com/kalamdb/kalamdb-go/sql/predicate"
 )
 
 // Options configure New. The zero value takes all defaults.
@@ -55,8 +56,9 @@ type Engine struct {
 	analyzer *analyzer.Analyzer
 	memory   *gms.MemoryManager
 	sessions sync.Pool // of *session
-	live     liveCache
-	checks   liveCache // of CHECK constraints: the rows that break them
+	live     recent[liveKey, *predicate.Query]
+	texts    recent[liveText, liveMeaning]     // of the queries in live
+	checks   recent[liveKey, *predicate.Query] // of CHECK constraints: the rows that break them
 }
 
 // New returns an Engine.

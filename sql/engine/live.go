@@ -1,10 +1,8 @@
 package engine
 
 import (
-	"container/list"
 	"context"
 	"errors"
-	"sync"
 
 	gms "github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/planbuilder"
@@ -27,6 +25,9 @@ import (
 func (e *Engine) CompileLive(
 	ctx context.Context, text string, env *Env,
 ) (q *predicate.Query, owner ident.UserID, err error) {
+	if q, owner, ok := e.knownLive(text, env); ok {
+		return q, owner, nil
+	}
 	for _, way := range liveWays {
 		q, owner, err = e.compileLive(ctx, text, env, way)
 		if !errors.As(err, &onlyAgainError{}) {
@@ -70,6 +71,7 @@ func (e *Engine) compileLive(ctx context.Context, text string, env *Env, way liv
 	if err != nil {
 		return nil, "", err
 	}
+	run.liveText = liveText{text, env.Namespace}
 	return way(run, ctx, stmt.Statement)
 }
 
@@ -99,6 +101,7 @@ func (run *execution) liveSelect(
 	if err := run.liveTable(s); err != nil {
 		return nil, "", err
 	}
+	name := followed(s) // before the tree is written to
 	if err := run.inlineParams(s); err != nil {
 		return nil, "", err
 	}
@@ -110,6 +113,7 @@ func (run *execution) liveSelect(
 	owner := c.src.target.owner
 	key := liveKey{c.canonical(), c.src.target.def.ID, c.src.target.def.Version}
 	if q, ok := run.engine.live.get(key); ok {
+		run.remember(name, key)
 		return q, owner, nil
 	}
 	q, err := c.query(ctx, key.text)
@@ -120,6 +124,7 @@ func (run *execution) liveSelect(
 		return nil, "", err
 	}
 	run.engine.live.put(key, q, run.engine.opts.MaxLiveQueries)
+	run.remember(name, key)
 	return q, owner, nil
 }
 
@@ -272,55 +277,4 @@ func (c *compiler) bind(
 		return nil, nil, err
 	}
 	return n, n.Schema(g), nil
-}
-
-// liveKey names a compiled query.
-type liveKey struct {
-	text    string
-	table   ident.TableID
-	version ident.SchemaVersion
-}
-
-// liveCache keeps the compiled queries that were used last. The zero cache is
-// empty. It is safe for concurrent use.
-type liveCache struct {
-	mu    sync.Mutex
-	order list.List // of *liveEntry, the latest used first
-	byKey map[liveKey]*list.Element
-}
-
-type liveEntry struct {
-	key   liveKey
-	query *predicate.Query
-}
-
-func (c *liveCache) get(k liveKey) (*predicate.Query, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	el, ok := c.byKey[k]
-	if !ok {
-		return nil, false
-	}
-	c.order.MoveToFront(el)
-	entry, ok := el.Value.(*liveEntry)
-	return entry.query, ok
-}
-
-func (c *liveCache) put(k liveKey, q *predicate.Query, most int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.byKey[k]; ok {
-		return
-	}
-	if c.byKey == nil {
-		c.byKey = make(map[liveKey]*list.Element)
-	}
-	c.byKey[k] = c.order.PushFront(&liveEntry{k, q})
-	for c.order.Len() > most {
-		last := c.order.Back()
-		if entry, ok := last.Value.(*liveEntry); ok {
-			delete(c.byKey, entry.key)
-		}
-		c.order.Remove(last)
-	}
 }

@@ -180,7 +180,7 @@ func (b *bounded) note(c *compiler, column ast.Expr, op string, constant ast.Exp
 	}
 	i := c.src.target.def.Column(name)
 	v, ok := placed(c.src.target.def.Columns[i].Type.Kind, t.value)
-	if !ok || !comparable(term{kind: v.Kind()}, t) {
+	if !ok || !alike(term{kind: v.Kind()}, t) {
 		return
 	}
 	if *b == nil {

@@ -66,8 +66,9 @@ type execution struct {
 	cursors  cursors
 	locking  bool // a SELECT ... FOR UPDATE
 	text     string
-	culprit  string // the name that an error is about, see blame
-	badRow   int    // the row of VALUES that an error is about, from 1
+	liveText liveText // of a live query
+	culprit  string   // the name that an error is about, see blame
+	badRow   int      // the row of VALUES that an error is about, from 1
 }
 
 // lock tells the transaction of a row that a SELECT ... FOR UPDATE reads.
