@@ -13,12 +13,15 @@ import (
 	"github.com/kalamdb/kalamdb-go/live"
 )
 
-// Sizes of writing, in bytes and messages.
+// Sizes of writing, in bytes and messages, and how long one subscription's news
+// may wait for those of another.
 const (
 	writePiece = 64 << 10 // that must be taken within the write timeout
 	maxPooled  = 16 << 10 // of a buffer that is kept
 	pollMost   = 32       // messages of one subscription before the next one's turn
-	sharedBody = 2 << 10  // of a change that is written from where all have it
+	tellPiece  = 8 << 10  // of what subscriptions tell that is written together
+	tellTime   = time.Millisecond
+	sharedBody = 2 << 10 // of a change that is written from where all have it
 )
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
@@ -81,14 +84,28 @@ type followed struct {
 	source *live.Subscription
 }
 
-// write does what there is to do and ends.
+// write does what there is to do and ends. What one subscription after the
+// other has to tell is written together: a socket with many of them, and a
+// client that opens many, would else cost a system call for each.
 func (c *conn) write() {
+	var told []byte // by subscriptions, not yet written
+	var began time.Time
 	for {
-		j, ok := c.nextJob()
-		if !ok {
+		j, ok := c.nextJob(len(told) == 0)
+		if !ok && len(told) == 0 {
+			putBuffer(told)
 			return
 		}
-		err := c.do(j)
+		var err error
+		if j.poll == nil || len(told) >= tellPiece || len(told) > 0 && time.Since(began) > tellTime {
+			told, err = c.writeTold(told)
+		}
+		if len(told) == 0 {
+			began = time.Now()
+		}
+		if ok {
+			told, err = c.do(told, j, err)
+		}
 		if err != nil || j.last {
 			c.endWriting(err)
 			return
@@ -96,8 +113,21 @@ func (c *conn) write() {
 	}
 }
 
-// nextJob returns the next job. When there is none the writer counts as ended.
-func (c *conn) nextJob() (job, bool) {
+// writeTold writes what subscriptions told, and returns what is left of it.
+func (c *conn) writeTold(told []byte) ([]byte, error) {
+	if len(told) == 0 {
+		return told, nil
+	}
+	err := c.writeCounted(told)
+	if err == nil { // else it is still needed
+		putBuffer(told)
+	}
+	return nil, err
+}
+
+// nextJob returns the next job. When there is none and the writer is done, it
+// counts as ended.
+func (c *conn) nextJob(done bool) (job, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -127,26 +157,34 @@ func (c *conn) nextJob() (job, bool) {
 		}
 		return j, true
 	}
-	c.writing = false
-	c.changed.Broadcast()
+	if done {
+		c.writing = false
+		c.changed.Broadcast()
+	}
 	return job{}, false
 }
 
-func (c *conn) do(j job) error {
-	switch {
-	case j.last:
-		return c.writeFrames(j.frames)
-	case j.frames != nil:
+// do does a job, unless writing has failed already. What a subscription tells is
+// appended to told.
+func (c *conn) do(told []byte, j job, failed error) ([]byte, error) {
+	if j.frames != nil && !j.last {
 		defer c.srv.opts.Total.Add(-len(j.frames))
+	}
+	switch {
+	case failed != nil:
+		return nil, failed
+	case j.last:
+		return nil, c.writeFrames(j.frames)
+	case j.frames != nil:
 		err := c.writeFrames(j.frames)
 		if err == nil { // else they are still needed
 			putBuffer(j.frames)
 		}
-		return err
+		return nil, err
 	case j.poll != nil:
-		return c.poll(j.poll, j.source)
+		return c.poll(told, j.poll, j.source)
 	}
-	return c.tellProgress(j.progress)
+	return nil, c.tellProgress(j.progress)
 }
 
 // endWriting ends the writer after the farewell or an error. After a farewell
@@ -260,14 +298,15 @@ func (c *conn) dismiss(rest []byte) {
 	c.cut()
 }
 
-// poll writes what a subscription has to tell, up to pollMost messages.
-func (c *conn) poll(s *sub, source *live.Subscription) error {
+// poll appends what a subscription has to tell to buf, up to pollMost messages.
+func (c *conn) poll(buf []byte, s *sub, source *live.Subscription) ([]byte, error) {
 	msgs, more, err := source.Poll(c.ctx, pollMost)
 	if err != nil {
-		return nil // the connection's end; the reader takes it down
+		return buf, nil // the connection's end; the reader takes it down
 	}
-	buf := getBuffer()
-	defer func() { putBuffer(buf) }()
+	if buf == nil {
+		buf = getBuffer()
+	}
 	for _, m := range msgs {
 		if e, ok := m.(live.Ended); ok {
 			more = false
@@ -276,13 +315,13 @@ func (c *conn) poll(s *sub, source *live.Subscription) error {
 			}
 		}
 		if buf, err = c.tell(buf, s, source, m); err != nil {
-			return err
+			return buf, err
 		}
 	}
 	if more {
 		c.wake(s)
 	}
-	return c.writeCounted(buf)
+	return buf, nil
 }
 
 // goOn opens a live query again that ended with e, where that can be done, and
