@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -29,13 +30,17 @@ type Keeper struct {
 	// allowed.
 	Revoked func(ident.UserID)
 
-	accounts *lru.Cache[ident.UserID, keptAccount]
+	accounts *lru.Cache[ident.UserID, *keptAccount]
 }
 
 // keptAccount is an account as it was at seq.
 type keptAccount struct {
 	user *ddl.User
 	seq  clock.Seq
+	// seen is the newest view that was found to have it. Views don't change, so
+	// while that one is the present view nothing has to be read. It is compared
+	// only: no reference is held to it.
+	seen atomic.Pointer[store.View]
 }
 
 // keptAccounts bounds the accounts that are kept decoded: each request of a
@@ -44,7 +49,7 @@ const keptAccounts = 10_000
 
 // NewKeeper returns a Keeper.
 func NewKeeper(db *store.DB, log replica.Log, ck *clock.Clock) (*Keeper, error) {
-	cache, err := lru.New[ident.UserID, keptAccount](keptAccounts)
+	cache, err := lru.New[ident.UserID, *keptAccount](keptAccounts)
 	return &Keeper{DB: db, Log: log, Clock: ck, accounts: cache}, err
 }
 
@@ -113,18 +118,25 @@ func (k *Keeper) command(writes []writeset.Write) (*command.Command, error) {
 func (k *Keeper) Account(id ident.UserID) (*ddl.User, clock.Seq, error) {
 	v := k.DB.View()
 	defer v.Release()
+	kept, ok := k.accounts.Get(id)
+	if ok && kept.seen.Load() == v {
+		return kept.user, kept.seq, nil
+	}
 	seq, err := catalog.KeptUsers.Seq(k.DB, v, string(id))
 	if err != nil || seq == 0 {
 		return nil, 0, err
 	}
-	if kept, ok := k.accounts.Get(id); ok && kept.seq == seq {
+	if ok && kept.seq == seq {
+		kept.seen.Store(v)
 		return kept.user, seq, nil
 	}
 	u := new(ddl.User)
 	if seq, err = catalog.KeptUsers.Get(k.DB, v, string(id), u); err != nil {
 		return nil, 0, err
 	}
-	k.accounts.Add(id, keptAccount{u, seq})
+	kept = &keptAccount{user: u, seq: seq}
+	kept.seen.Store(v)
+	k.accounts.Add(id, kept)
 	return u, seq, nil
 }
 

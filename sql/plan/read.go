@@ -27,7 +27,8 @@ type rows struct {
 	one   bool    // vals holds a row that was not given out yet
 	left  int64   // rows to give out, or unlimited
 	steps int
-	rec   *row.Record   // where the scan is, or the row of a key
+	rec   *row.Record   // where the scan is, or own
+	own   row.Record    // the row of a key
 	vals  []value.Value // of all columns
 	out   []value.Value // of the result's
 }
@@ -116,7 +117,8 @@ func (r *rows) get(pk []byte) (handled bool, err error) {
 	if err != nil || !found {
 		return true, err
 	}
-	r.one, r.rec = true, &rec
+	r.one, r.own = true, rec
+	r.rec = &r.own
 	return true, r.decode()
 }
 
