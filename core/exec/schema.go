@@ -260,14 +260,10 @@ func (x *Executor) restate(ctx context.Context, t *ddl.Table, change func(*ddl.T
 }
 
 func (r *run) dropTable(ctx context.Context, n *ast.DropTable) (string, error) {
-	ns, err := r.namespace(n.Namespace)
-	if err != nil {
-		return "", err
-	}
-	t, err := r.x.Catalog.Snapshot().Table(ns, string(n.Name))
+	t, err := r.table(&ast.TableRef{Namespace: n.Namespace, Name: n.Name})
 	if err != nil {
 		if n.IfExists && fault.Is(err, fault.TableNotFound) {
-			return fmt.Sprintf("table %s.%s does not exist", ns, n.Name), nil
+			return fmt.Sprintf("table %s does not exist", n.Name), nil
 		}
 		return "", err
 	}

@@ -37,7 +37,7 @@ func (run *execution) resolve(n ast.TableName, write bool) (_ *source, err error
 	t := &target{run: run, def: def}
 	switch {
 	case !def.PerUser() && named:
-		return nil, fault.New(fault.InvalidSQL, "table %s is not per user; write %[1]s", def.FullName())
+		return nil, run.notPerUser(def, write)
 	case !def.PerUser():
 	case named:
 		t.owner = owner
@@ -56,6 +56,15 @@ func (run *execution) resolve(n ast.TableName, write bool) (_ *source, err error
 		return nil, err
 	}
 	return &source{ns: def.Namespace, target: t, db: ownedName(ns, t.owner)}, nil
+}
+
+// notPerUser returns the error of a name with a user for a table without them.
+// A caller who may not know of the table hears that it is missing.
+func (run *execution) notPerUser(def *ddl.Table, write bool) error {
+	if err := run.env.Rights.CheckTable(def, "", write); err != nil {
+		return err
+	}
+	return fault.New(fault.InvalidSQL, "table %s is not per user; write %[1]s", def.FullName())
 }
 
 // deletedMark ends the database name of targets that show deleted rows.

@@ -9,6 +9,15 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 )
 
+func allPages(t *testing.T) []page {
+	t.Helper()
+	all, err := pages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 func TestReference_isWhatTheCodeSays(t *testing.T) {
 	if err := compare("../../docs/reference"); err != nil {
 		t.Error(err)
@@ -17,7 +26,7 @@ func TestReference_isWhatTheCodeSays(t *testing.T) {
 
 func TestCompare_noticesAChangedPage(t *testing.T) {
 	dir := t.TempDir()
-	for _, p := range pages() {
+	for _, p := range allPages(t) {
 		if err := os.WriteFile(filepath.Join(dir, p.file), p.text(), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +34,7 @@ func TestCompare_noticesAChangedPage(t *testing.T) {
 	if err := compare(dir); err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(dir, pages()[0].file)
+	name := filepath.Join(dir, allPages(t)[0].file)
 	if err := os.WriteFile(name, []byte("# Other\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +44,7 @@ func TestCompare_noticesAChangedPage(t *testing.T) {
 }
 
 func TestPages_keepEachRowOnOneLine(t *testing.T) {
-	for _, p := range pages() {
+	for _, p := range allPages(t) {
 		for line := range strings.Lines(string(p.text())) {
 			if strings.HasPrefix(line, "|") && !strings.HasSuffix(line, "|\n") {
 				t.Errorf("%s: a row is broken: %q", p.file, line)

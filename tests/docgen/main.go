@@ -34,7 +34,11 @@ func run(check bool) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, p := range pages() {
+	all, err := pages()
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
 		if err := os.WriteFile(filepath.Join(dir, p.file), p.text(), 0o644); err != nil {
 			return err
 		}
@@ -44,7 +48,11 @@ func run(check bool) error {
 
 // compare fails on the first page that differs from what would be written.
 func compare(dir string) error {
-	for _, p := range pages() {
+	all, err := pages()
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
 		path := filepath.Join(dir, p.file)
 		got, err := os.ReadFile(path)
 		if err != nil {

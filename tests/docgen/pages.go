@@ -10,13 +10,43 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 	"github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/tests/rights"
 )
 
 // pages returns all pages of the reference.
-func pages() []page {
-	return []page{
-		statements(), functions(), dataTypes(), systemTables(), settings(), errorCodes(),
+func pages() ([]page, error) {
+	rows, err := rights.Rows()
+	if err != nil {
+		return nil, err
 	}
+	return []page{
+		statements(), rightsOf(rows), functions(), dataTypes(), systemTables(), settings(), errorCodes(),
+	}, nil
+}
+
+func rightsOf(rows []rights.Row) page {
+	p := page{file: "rights.md", title: "Rights", intro: "What every caller hears, as a test tries " +
+		"it on a server.\n\n" + strings.Join(rights.Legend(), "\n\n")}
+	for _, r := range rows {
+		if len(p.parts) == 0 || p.parts[len(p.parts)-1].heading != r.Kind {
+			p.parts = append(p.parts, table{heading: r.Kind,
+				columns: append([]string{"statement"}, rights.Callers[:]...)})
+		}
+		sql := r.SQL
+		if r.Socket {
+			sql = "ws " + sql
+		}
+		if r.As != "" {
+			sql = "@" + r.As + " " + sql
+		}
+		cells := []string{code(sql)}
+		for _, want := range r.Want {
+			cells = append(cells, rights.Word(want))
+		}
+		last := &p.parts[len(p.parts)-1]
+		last.rows = append(last.rows, cells)
+	}
+	return p
 }
 
 func statements() page {
