@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"fmt"
+	"os"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,8 +12,18 @@ import (
 )
 
 // expiredEvents is how many events have expired before BenchmarkStreamInsert
-// inserts the next ones.
-const expiredEvents = 200_000
+// inserts the next ones: 200,000, or as EXPIRED_EVENTS says.
+func expiredEvents(b *testing.B) int {
+	text := os.Getenv("EXPIRED_EVENTS")
+	if text == "" {
+		return 200_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
 
 // BenchmarkStreamInsert is one durable event per statement: into a new stream,
 // behind events that have expired and are still stored, and behind those that
@@ -21,7 +33,7 @@ func BenchmarkStreamInsert(b *testing.B) {
 		name    string
 		expired int
 		evict   bool
-	}{{"new", 0, false}, {"expired", expiredEvents, false}, {"evicted", expiredEvents, true}} {
+	}{{"new", 0, false}, {"expired", expiredEvents(b), false}, {"evicted", expiredEvents(b), true}} {
 		b.Run(c.name, func(b *testing.B) {
 			db, first := expiredStream(b, c.expired)
 			start := time.Now()

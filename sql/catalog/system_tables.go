@@ -45,7 +45,7 @@ var systemTables = []*ddl.Table{
 		columnDef{"name", value.Text, "data_type in result schemas"},
 		columnDef{"sql_name", value.Text, "name in CREATE TABLE"},
 		columnDef{"aliases", value.Text, "further names that CREATE TABLE reads"},
-		columnDef{"key", value.Bool, "whether it may be part of a primary key"},
+		columnDef{"in_key", value.Bool, "whether it may be part of a primary key"},
 		columnDef{"limits", value.Text, "its arguments and range"}),
 	systemTable(system.ErrorCodes, "Codes of errors.", 1,
 		columnDef{"code", value.Text, "code in answers"},

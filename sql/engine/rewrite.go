@@ -185,6 +185,9 @@ func (r *rewriter) wordAt(i int, words ...string) bool {
 func (r *rewriter) word(i int) (int, error) {
 	f := r.top()
 	switch {
+	case r.wordAt(i, "CURSOR"), r.wordAt(i, "ROWS") && !r.windowFrame(i):
+		r.quote(i)
+		return 1, nil
 	case i > 0 && r.tokens[i-1].Kind == dialect.Dot:
 		return 1, nil
 	case r.wordAt(i, "ILIKE"):
@@ -209,6 +212,27 @@ func (r *rewriter) word(i int) (int, error) {
 		return r.name(i)
 	}
 	return 1, nil
+}
+
+// windowFrame reports whether the word ROWS at i begins the frame of a window,
+// as in OVER (ORDER BY a ROWS BETWEEN ...), rather than being a column.
+func (r *rewriter) windowFrame(i int) bool {
+	if i == 0 || i+1 == len(r.tokens) {
+		return false
+	}
+	switch next := r.tokens[i+1].Kind; {
+	case next == dialect.Number, next == dialect.Parameter:
+	case !r.wordAt(i+1, "BETWEEN", "UNBOUNDED", "CURRENT", "INTERVAL"):
+		return false
+	}
+	switch r.tokens[i-1].Kind {
+	case dialect.Comma, dialect.Dot, dialect.Operator:
+		return false
+	case dialect.LeftParen:
+		return r.wordAt(i-2, "OVER", "AS")
+	}
+	return !r.wordAt(i-1, "WHERE", "AND", "OR", "XOR", "NOT", "ON", "HAVING", "WHEN", "THEN", "ELSE",
+		"CASE")
 }
 
 // name handles a name that may be the first part of a table's.
