@@ -42,11 +42,12 @@ type Options struct {
 // DB is an open store: the partitions of one data directory. It is safe for
 // concurrent use and runs no goroutines of its own.
 //
-// Writes go one after another under one mutex, which is held while the engine
-// applies and syncs: whoever wants throughput puts many changes into a Batch.
-// Reads never take it. After an engine failed to apply a batch nobody knows
-// what of it is durable, so the DB refuses further writes with that error
-// until it is opened again, while reads go on with the last published view.
+// Writes go one after another under one mutex, which Commit holds while the
+// engine applies and syncs: whoever wants throughput puts many changes into a
+// Batch, and prepares the next while one syncs; see CommitAsync. Reads never
+// take it. After an engine failed to apply a batch nobody knows what of it is
+// durable, so the DB refuses further writes with that error until it is opened
+// again, while reads go on with the last published view.
 type DB struct {
 	opts   Options
 	home   *home // nil without a data directory
@@ -55,8 +56,9 @@ type DB struct {
 	current atomic.Pointer[View]
 	closed  *View // what View returns after Close
 
-	write  sync.Mutex // serialises Apply, Sync and publishing; guards failed
-	failed error
+	write  sync.Mutex // serialises Apply, Sync and Close; guards tip
+	tip    *Pending   // the last batch of CommitAsync since the last Commit
+	failed atomic.Pointer[fault.Error]
 
 	parts directory
 
@@ -104,7 +106,7 @@ func (d *DB) start() (err error) {
 	}
 	d.closed = &View{db: d, snap: closedSnapshot{}}
 	d.closed.refs.Store(1)
-	d.publish(snap)
+	d.publish(d.newView(snap))
 	return nil
 }
 
@@ -146,8 +148,8 @@ func (d *DB) Commit(b *Batch, sync bool) error {
 }
 
 func (d *DB) commit(b *Batch, sync bool) error {
-	if d.failed != nil {
-		return d.failed
+	if err := d.settle(); err != nil {
+		return err
 	}
 	if b.Len() == 0 {
 		return d.sync(sync)
@@ -162,7 +164,27 @@ func (d *DB) commit(b *Batch, sync bool) error {
 	if err != nil {
 		return d.fail(err)
 	}
-	d.publish(snap)
+	d.publish(d.newView(snap))
+	return nil
+}
+
+// settle waits until no batch is pending, so that views are published in the
+// order of their batches, and tells whether the store takes writes.
+func (d *DB) settle() error {
+	if d.tip != nil {
+		if err := d.tip.Wait(); err != nil {
+			return err
+		}
+		d.tip = nil
+	}
+	return d.failure()
+}
+
+// failure returns why the store takes no writes, nil when it does.
+func (d *DB) failure() error {
+	if f := d.failed.Load(); f != nil {
+		return f
+	}
 	return nil
 }
 
@@ -170,8 +192,8 @@ func (d *DB) commit(b *Batch, sync bool) error {
 func (d *DB) Sync() error {
 	d.write.Lock()
 	defer d.write.Unlock()
-	if d.failed != nil {
-		return d.failed
+	if err := d.failure(); err != nil {
+		return err
 	}
 	return d.sync(true)
 }
@@ -187,15 +209,21 @@ func (d *DB) sync(wanted bool) error {
 }
 
 func (d *DB) fail(err error) error {
-	d.failed = fault.Wrap(fault.Internal, err, "the store takes no more writes until it is restarted")
-	return d.failed
+	d.failed.CompareAndSwap(nil,
+		fault.Wrap(fault.Internal, err, "the store takes no more writes until it is restarted"))
+	return d.failure()
 }
 
-// publish makes snap the current view. The old one goes once its readers do.
-func (d *DB) publish(snap Snapshot) {
+func (d *DB) newView(snap Snapshot) *View {
 	v := &View{db: d, snap: snap}
 	v.refs.Store(1)
 	d.views.add()
+	return v
+}
+
+// publish makes v the current view, and takes over the caller's reference. The
+// old one goes once its readers do.
+func (d *DB) publish(v *View) {
 	if old := d.current.Swap(v); old != nil {
 		old.Release()
 	}
@@ -246,10 +274,9 @@ func (d *DB) PartitionSize(p Partition) (int64, error) {
 // closed DB does nothing.
 func (d *DB) Close() error {
 	d.write.Lock()
+	_ = d.settle() // who committed a batch that fails is told by Pending.Wait
 	if old := d.current.Swap(d.closed); old != d.closed {
-		if d.failed == nil {
-			d.failed = errClosed
-		}
+		d.failed.CompareAndSwap(nil, errClosed)
 		old.Release()
 	}
 	d.write.Unlock()

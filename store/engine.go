@@ -30,6 +30,18 @@ type Engine interface {
 	Close() error
 }
 
+// AsyncEngine is an Engine that can take a batch while an earlier one is synced.
+// An engine that can't is used one batch after another.
+type AsyncEngine interface {
+	Engine
+	// ApplyAsync is Apply with sync set that does not wait for the sync: b is
+	// visible to new snapshots when it returns, and wait returns once b, and
+	// with it every batch that was applied before, is on stable storage. wait
+	// is called once, by any goroutine. When it fails, so do those of later
+	// batches.
+	ApplyAsync(b *Batch) (wait func() error, err error)
+}
+
 // Reader reads an ordered key space.
 type Reader interface {
 	// Get returns a copy of the value of key, and whether there is one.

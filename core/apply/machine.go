@@ -86,13 +86,14 @@ func Open(db *store.DB) (*Machine, error) {
 		}
 		m.shards = append(m.shards, &shard{id: id, part: part})
 	}
-	return m, m.Reload()
+	v := db.View()
+	defer v.Release()
+	return m, m.Reload(v)
 }
 
-// Reload reads the state again, as after a batch that could not be committed.
-func (m *Machine) Reload() error {
-	v := m.db.View()
-	defer v.Release()
+// Reload reads the state as of v, as after a batch that is not to be committed;
+// v is the state before it.
+func (m *Machine) Reload(v *store.View) error {
 	for _, s := range m.shards {
 		if err := s.load(m.db, v); err != nil {
 			return fault.Wrap(fault.Corruption, err, "load shard %d", s.id)

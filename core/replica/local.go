@@ -2,7 +2,6 @@ package replica
 
 import (
 	"context"
-	"encoding/binary"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -54,16 +53,18 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Local is the Log of a single node. One goroutine, the committer, takes all
-// commands that wait, applies them over one open batch, commits it with one
-// sync, publishes and answers. While it syncs the next ones gather, so the
-// batch grows with the load and a sync is shared by all who wait for it.
+// Local is the Log of a single node. One goroutine, the committer, applies the
+// commands over one open batch as they come, and gives it to the store once the
+// former batch is durable. Another one, the finisher, waits for a batch's sync,
+// publishes and answers. So the next batch is applied while one syncs, over a
+// state that nobody else is shown; it grows with the load, and a sync is shared
+// by all who wait for it.
 //
 // A design with one committer per shard was rejected: each would sync for
 // itself, and the disk's syncs are what a durable write waits for.
 //
-// Local is safe for concurrent use. It owns the committer and, with interval
-// durability, the syncer; both end in Close.
+// Local is safe for concurrent use. It owns the committer, the finisher and,
+// with interval durability, the syncer; they end in Close.
 type Local struct {
 	db      *store.DB
 	machine *apply.Machine
@@ -73,13 +74,18 @@ type Local struct {
 	queue   chan *proposal
 	closing chan struct{}
 	once    sync.Once
-	wg      sync.WaitGroup // committer and syncer
+	wg      sync.WaitGroup // committer, finisher and syncer
 
 	sending sync.RWMutex // held for reading while a proposal enters the queue
 	closed  bool         // guarded by sending
 
 	node    store.Partition
-	ceiling clock.Seq // seqs below it may be given; used by the committer only
+	ceiling atomic.Uint64 // seqs below it may be given: it is durable
+
+	committer
+	room    chan struct{} // has a token for each batch that is not durable
+	flights chan *flight  // from the committer to the finisher
+	changed shardChanges  // used by the finisher only
 
 	stats struct{ batches, commands, syncs atomic.Int64 }
 }
@@ -110,15 +116,6 @@ func (p *proposal) size() (n int) {
 
 func (p *proposal) trims() bool { return p.cs[0].Trim != nil }
 
-// ceilingAhead is how far ahead of use the ceiling is persisted. After a crash
-// the clock starts that far in the future at most.
-const ceilingAhead = 3 * time.Second
-
-// Keys of the node's partition. See docs/format/shard.md.
-const (
-	keyCeiling = "ceiling" // -> seq that was never given, with a flag of a clean stop
-)
-
 // NewClock returns the node's clock, which stands above every seq that any
 // earlier run may have given.
 func NewClock(db *store.DB, wall func() time.Time) (*clock.Clock, error) {
@@ -140,6 +137,7 @@ func NewLocal(db *store.DB, m *apply.Machine, ck *clock.Clock, opts Options) (*L
 	l := &Local{
 		db: db, machine: m, clock: ck, opts: opts,
 		queue: make(chan *proposal, opts.Queue), closing: make(chan struct{}),
+		room: make(chan struct{}, batchesSyncing), flights: make(chan *flight, batchesSyncing),
 	}
 	var err error
 	if l.node, err = db.CreatePartition(keyspace.Node); err != nil {
@@ -158,39 +156,16 @@ func NewLocal(db *store.DB, m *apply.Machine, ck *clock.Clock, opts Options) (*L
 			return nil, err
 		}
 	}
-	l.raiseCeiling(&b, max(ck.Now(), m.Last()))
-	if err := db.Commit(&b, true); err != nil {
+	l.most = max(ck.Now(), m.Last())
+	if err := l.raiseCeiling(&b, l.most); err != nil {
 		return nil, err
 	}
 	l.wg.Go(l.commitLoop)
+	l.wg.Go(l.finishLoop)
 	if opts.SyncInterval > 0 {
 		l.wg.Go(l.syncLoop)
 	}
 	return l, nil
-}
-
-func readCeiling(db *store.DB, p store.Partition) (ceiling clock.Seq, clean bool, err error) {
-	v := db.View()
-	defer v.Release()
-	val, found, err := v.Get(p, []byte(keyCeiling))
-	if err != nil || !found {
-		return 0, false, err
-	}
-	if len(val) != 9 {
-		return 0, false, fault.New(fault.Corruption, "the clock's ceiling is damaged")
-	}
-	return clock.Seq(binary.BigEndian.Uint64(val)), val[8] == 1, nil
-}
-
-func (l *Local) putCeiling(b *store.Batch, s clock.Seq, clean byte) {
-	val := append(binary.BigEndian.AppendUint64(nil, uint64(s)), clean)
-	b.Put(l.node, []byte(keyCeiling), val)
-}
-
-// raiseCeiling stages a ceiling that is ahead of used.
-func (l *Local) raiseCeiling(b *store.Batch, used clock.Seq) {
-	l.ceiling = clock.SeqAt(used.Time().Add(ceilingAhead))
-	l.putCeiling(b, l.ceiling, 0)
 }
 
 // Propose implements Log.
@@ -265,145 +240,6 @@ func (l *Local) Figures() Figures {
 	return Figures{
 		Batches: l.stats.batches.Load(), Commands: l.stats.commands.Load(),
 		Syncs: l.stats.syncs.Load(),
-	}
-}
-
-func (l *Local) commitLoop() {
-	var group []*proposal
-	for p := range l.queue {
-		group = l.gather(append(group[:0], p))
-		l.commit(group)
-		clear(group)
-	}
-}
-
-// gather adds what waits behind the first proposal, within the batch's bounds.
-// A trim reads the committed state only, so it is a batch of its own.
-func (l *Local) gather(group []*proposal) []*proposal {
-	bytes := group[0].size()
-	for len(group) < l.opts.BatchCommands && bytes < l.opts.BatchBytes {
-		if group[len(group)-1].trims() {
-			return group
-		}
-		select {
-		case p, ok := <-l.queue:
-			if !ok {
-				return group
-			}
-			if p.trims() {
-				l.commit(group)
-				group = group[:0]
-			}
-			group = append(group, p)
-			bytes += p.size()
-		default:
-			return group
-		}
-	}
-	return group
-}
-
-// commit applies a group over one batch and answers it.
-func (l *Local) commit(group []*proposal) {
-	b := new(store.Batch)
-	begun, err := l.applyAll(b, group)
-	if err == nil {
-		err = l.write(b)
-	}
-	if err != nil {
-		err = fault.Wrap(fault.Internal, err, "commit a batch")
-		if again := l.machine.Reload(); again != nil {
-			l.opts.Logger.Error("reload shards after a failed commit", "error", again)
-		}
-	} else {
-		l.publish(begun)
-	}
-	for _, p := range begun {
-		if err != nil {
-			p.outs, p.err = nil, err
-		}
-		close(p.done)
-	}
-}
-
-func (l *Local) applyAll(b *store.Batch, group []*proposal) ([]*proposal, error) {
-	v := l.db.View()
-	defer v.Release()
-	begun := make([]*proposal, 0, len(group))
-	for _, p := range group {
-		if !p.state.CompareAndSwap(waiting, taken) {
-			continue
-		}
-		begun = append(begun, p)
-	}
-	if err := l.holdCeiling(begun); err != nil {
-		return begun, err
-	}
-	for _, p := range begun {
-		var err error
-		if p.outs, err = l.machine.Apply(b, v, p.cs); err != nil {
-			return begun, err
-		}
-	}
-	l.stats.commands.Add(int64(len(begun)))
-	return begun, l.machine.Seal(b, v)
-}
-
-// holdCeiling makes sure, before any seq of the group is given, that a durable
-// ceiling stands above all of them. It syncs only when the ceiling was passed,
-// which under load the batches' own renewal prevents.
-func (l *Local) holdCeiling(group []*proposal) error {
-	most, writes := l.machine.Last(), 0
-	for _, p := range group {
-		for _, c := range p.cs {
-			most = max(most, c.Clock)
-			writes += len(c.Writes) + 1
-		}
-	}
-	if most+clock.Seq(writes) < l.ceiling {
-		return nil
-	}
-	var b store.Batch
-	l.raiseCeiling(&b, most+clock.Seq(writes))
-	l.stats.syncs.Add(1)
-	return l.db.Commit(&b, true)
-}
-
-func (l *Local) write(b *store.Batch) error {
-	if b.Len() == 0 {
-		return nil
-	}
-	sync := l.opts.SyncInterval == 0
-	renewed := l.ceiling
-	if half := clock.SeqAt(l.machine.Last().Time().Add(ceilingAhead / 2)); sync && half > l.ceiling {
-		renewed = clock.SeqAt(l.machine.Last().Time().Add(ceilingAhead))
-		l.putCeiling(b, renewed, 0)
-	}
-	if err := l.db.Commit(b, sync); err != nil {
-		return err
-	}
-	l.ceiling = renewed
-	l.stats.batches.Add(1)
-	if sync {
-		l.stats.syncs.Add(1)
-	}
-	return nil
-}
-
-// publish tells what changed, shard by shard, in the order of the batch.
-func (l *Local) publish(group []*proposal) {
-	changed := make(map[ident.ShardID][]live.Change)
-	last := make(map[ident.ShardID]clock.Seq)
-	for _, p := range group {
-		for i, out := range p.outs {
-			if s := p.cs[i].Shard; len(out.Changes) > 0 {
-				changed[s] = append(changed[s], out.Changes...)
-				last[s] = out.Seq
-			}
-		}
-	}
-	for s, changes := range changed {
-		l.opts.Publish(s, last[s], changes)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ const (
 type bench struct {
 	t     *testing.T
 	spy   *storetest.Spy
+	gate  *storetest.Gate // in the place of spy
 	now   time.Time
 	db    *store.DB
 	log   *replica.Local
@@ -45,11 +47,20 @@ type bench struct {
 
 	mu        sync.Mutex
 	published []live.Change
+
+	refuse atomic.Bool // batches, behind a gate
 }
 
 type keep struct{ store.Engine }
 
 func (keep) Close() error { return nil }
+
+func (b *bench) engine() store.Engine {
+	if b.gate != nil {
+		return refusing{b.gate, b}
+	}
+	return keep{b.spy}
+}
 
 func newBench(t *testing.T) *bench {
 	mem, err := memkv.Open("")
@@ -64,7 +75,7 @@ func (b *bench) open(o replica.Options) {
 	var err error
 	b.db, err = store.Open("", store.Options{
 		Engine: store.Memory, Shards: 2,
-		OpenEngine: func(string) (store.Engine, error) { return keep{b.spy}, nil },
+		OpenEngine: func(string) (store.Engine, error) { return b.engine(), nil },
 	})
 	check(b.t, err)
 	m, err := apply.Open(b.db)

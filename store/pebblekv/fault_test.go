@@ -1,8 +1,10 @@
 package pebblekv
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -85,7 +87,7 @@ func TestEngine_SyncedSurvivesPowerLoss(t *testing.T) {
 // fullDisk fails writes to the log once it is full.
 type fullDisk struct {
 	vfs.FS
-	full bool
+	full atomic.Bool
 }
 
 func (d *fullDisk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (
@@ -104,14 +106,14 @@ type fullFile struct {
 }
 
 func (f *fullFile) Write(p []byte) (int, error) {
-	if f.disk.full {
+	if f.disk.full.Load() {
 		return 0, syscall.ENOSPC
 	}
 	return f.File.Write(p)
 }
 
 func (f *fullFile) WriteAt(p []byte, at int64) (int, error) {
-	if f.disk.full {
+	if f.disk.full.Load() {
 		return 0, syscall.ENOSPC
 	}
 	return f.File.WriteAt(p, at)
@@ -123,7 +125,7 @@ func TestEngine_FullDisk(t *testing.T) {
 	if err := e.Apply(batch(0), true); err != nil {
 		t.Fatal(err)
 	}
-	disk.full = true
+	disk.full.Store(true)
 	for i := range 3 {
 		if err := e.Apply(batch(i+1), true); !fault.Is(err, fault.StorageFull) {
 			t.Fatalf("write %d on a full disk: %v", i, err)
@@ -134,6 +136,71 @@ func TestEngine_FullDisk(t *testing.T) {
 	}
 	if err := e.Sync(); !fault.Is(err, fault.StorageFull) {
 		t.Fatalf("sync on a full disk: %v", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustApplyAsync(t *testing.T, e *Engine, i int) (wait func() error) {
+	t.Helper()
+	wait, err := e.ApplyAsync(batch(i))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wait
+}
+
+// TestEngine_ApplyAsyncSurvivesPowerLoss waits for every second batch only, which
+// makes those before it durable too.
+func TestEngine_ApplyAsyncSurvivesPowerLoss(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	e := mustOpen(t, fs)
+	var waits []func() error
+	for i := range 40 {
+		waits = append(waits, mustApplyAsync(t, e, i))
+		if n := count(t, e); n != i+1 {
+			t.Fatalf("%d of %d batches are visible", n, i+1)
+		}
+		if i%2 == 0 {
+			continue
+		}
+		if err := waits[i](); err != nil {
+			t.Fatal(err)
+		}
+		after := mustOpen(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+		if n := count(t, after); n != i+1 {
+			t.Fatalf("%d of %d batches survived", n, i+1)
+		}
+		if err := errors.Join(after.Close(), waits[i-1]()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEngine_ApplyAsyncOnAFullDisk(t *testing.T) {
+	disk := &fullDisk{FS: vfs.NewMem()}
+	e := mustOpen(t, disk)
+	if err := mustApplyAsync(t, e, 0)(); err != nil {
+		t.Fatal(err)
+	}
+	disk.full.Store(true)
+	first := mustApplyAsync(t, e, 1)
+	second, err := e.ApplyAsync(batch(2)) // before or after the first is known to fail
+	if err == nil {
+		err = second()
+	}
+	if !fault.Is(err, fault.StorageFull) {
+		t.Errorf("the batch behind: %v", err)
+	}
+	if err := first(); !fault.Is(err, fault.StorageFull) {
+		t.Errorf("the batch on a full disk: %v", err)
+	}
+	if _, err := e.ApplyAsync(batch(3)); !fault.Is(err, fault.StorageFull) {
+		t.Errorf("a batch after that: %v", err)
 	}
 	if err := e.Close(); err != nil {
 		t.Fatal(err)

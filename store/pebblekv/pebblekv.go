@@ -81,7 +81,7 @@ type Engine struct {
 	broken error // of the first write that failed
 }
 
-var _ store.Engine = (*Engine)(nil)
+var _ store.AsyncEngine = (*Engine)(nil)
 
 // Opener returns the function that store.Options.OpenEngine wants.
 func Opener(o Options) func(dir string) (store.Engine, error) {
@@ -136,7 +136,39 @@ func Open(dir string, o Options) (*Engine, error) {
 
 // Apply writes b atomically.
 func (e *Engine) Apply(b *store.Batch, sync bool) error {
-	return e.write("write a batch", func() error { return e.apply(b, sync) })
+	return e.write("write a batch", func() error {
+		w, err := e.encode(b)
+		if err == nil {
+			err = e.db.Apply(w, writeOptions(sync))
+		}
+		if err != nil {
+			return err
+		}
+		return w.Close()
+	})
+}
+
+// ApplyAsync implements store.AsyncEngine: pebble's log is synced in order, and
+// a failed sync fails all that wait for it or come later.
+func (e *Engine) ApplyAsync(b *store.Batch) (wait func() error, err error) {
+	var w *pebble.Batch
+	err = e.write("write a batch", func() (err error) {
+		if w, err = e.encode(b); err != nil {
+			return err
+		}
+		return e.db.ApplyNoSyncWait(w, pebble.Sync)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		return e.run("sync a batch", func() error {
+			if err := w.SyncWait(); err != nil {
+				return err
+			}
+			return w.Close()
+		})
+	}, nil
 }
 
 // write runs f unless a write has failed before.
@@ -147,7 +179,13 @@ func (e *Engine) write(what string, f func() error) error {
 	if err != nil {
 		return err
 	}
-	if err = mapError(guard(f), what); err != nil {
+	return e.run(what, f)
+}
+
+// run runs f, and lets no write follow when it fails.
+func (e *Engine) run(what string, f func() error) error {
+	err := mapError(guard(f), what)
+	if err != nil {
 		e.mu.Lock()
 		e.broken = err
 		e.mu.Unlock()
@@ -155,8 +193,9 @@ func (e *Engine) write(what string, f func() error) error {
 	return err
 }
 
-func (e *Engine) apply(b *store.Batch, sync bool) (err error) {
-	w := e.db.NewBatchWithSize(b.Bytes() + 16*b.Len())
+// encode returns b as a batch of pebble.
+func (e *Engine) encode(b *store.Batch) (w *pebble.Batch, err error) {
+	w = e.db.NewBatchWithSize(b.Bytes() + 16*b.Len())
 	for _, op := range b.Ops() {
 		switch op.Kind {
 		case store.OpPut:
@@ -167,13 +206,10 @@ func (e *Engine) apply(b *store.Batch, sync bool) (err error) {
 			err = w.DeleteRange(op.Key, op.Value, nil)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := e.db.Apply(w, writeOptions(sync)); err != nil {
-		return err
-	}
-	return w.Close()
+	return w, nil
 }
 
 func writeOptions(sync bool) *pebble.WriteOptions {
