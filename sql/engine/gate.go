@@ -247,6 +247,9 @@ func (g *gate) conditions(s *ast.Select, sc *scope) error {
 	if err := g.orders(s.OrderBy, sc); err != nil {
 		return err
 	}
+	if err := g.grouped(s, sc); err != nil {
+		return err
+	}
 	return g.limit(s.Limit, sc)
 }
 

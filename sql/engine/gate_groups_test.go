@@ -1,0 +1,73 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+)
+
+// In messages, conversation_id and id are the key.
+func TestRun_RefusesColumnsThatDifferWithinAGroup(t *testing.T) {
+	w := newWorld(t)
+	w.fill(4)
+	for _, x := range []struct{ sql, column string }{
+		{"SELECT author, body FROM messages GROUP BY author", "body"},
+		{"SELECT author, UPPER(m.body) FROM messages m GROUP BY author", "body"},
+		{"SELECT author, COUNT(*) + id FROM messages GROUP BY author", "id"},
+		{"SELECT * FROM messages GROUP BY id", "conversation_id"},
+		{"SELECT id, author FROM messages GROUP BY id", "author"},
+		{"SELECT id, _seq FROM messages GROUP BY id", "_seq"},
+		{"SELECT id + 1 FROM messages GROUP BY id + 2", "id"},
+		{"SELECT author FROM messages GROUP BY author ORDER BY body", "body"},
+		{"SELECT author FROM messages GROUP BY author HAVING body > 'a'", "body"},
+		{"SELECT d.a, d.b FROM (SELECT author a, body b FROM messages) d GROUP BY d.a", "b"},
+		{"SELECT a, b FROM (SELECT author a, body b FROM messages) d GROUP BY a", "b"},
+		{"SELECT x.id, y.body FROM messages x JOIN messages y ON y.id = x.id GROUP BY x.id", "body"},
+		{"SELECT x.id, x.author FROM messages x LEFT JOIN messages y ON x.author = 'a' AND " +
+			"y.id = x.id GROUP BY x.id", "author"},
+		{"SELECT author, body FROM messages GROUP BY 1", "body"},
+		{"SELECT author, COUNT(*) FROM messages", "author"},
+		{"SELECT COUNT(*) FROM messages HAVING body > 'a'", "body"},
+	} {
+		f := fault.From(w.fails(fault.InvalidSQL, x.sql))
+		named := strings.Contains(x.sql, x.column)
+		if !strings.Contains(f.Message, "column "+x.column+" is neither grouped") ||
+			(f.Position > 0) != named {
+			t.Errorf("%s: %v at %d", x.sql, f, f.Position)
+		}
+	}
+}
+
+func TestRun_TakesColumnsThatAreTheSameInAGroup(t *testing.T) {
+	w := newWorld(t)
+	w.fill(4)
+	for _, sql := range []string{
+		"SELECT author, MAX(body), COUNT(*) FROM messages GROUP BY author",
+		"SELECT author a, COUNT(*) c FROM messages GROUP BY a HAVING c > 0 ORDER BY c, a",
+		"SELECT UPPER(author) FROM messages m GROUP BY upper(m.author)",
+		"SELECT (id + 1) * 2 FROM messages GROUP BY id + 1",
+		"SELECT author, COUNT(*) FROM messages GROUP BY 1 ORDER BY 2",
+		"SELECT * FROM messages GROUP BY conversation_id, id",
+		"SELECT id, author FROM messages WHERE conversation_id = 1 GROUP BY id",
+		"SELECT id, author, _seq FROM messages GROUP BY id, conversation_id ORDER BY body",
+		"SELECT x.id, y.body FROM messages x JOIN messages y ON y.id = x.id AND " +
+			"y.conversation_id = x.conversation_id GROUP BY x.id, x.conversation_id",
+		"SELECT x.id, y.body FROM messages x LEFT JOIN messages y ON y.id = x.id AND " +
+			"y.conversation_id = x.conversation_id GROUP BY x.id, x.conversation_id",
+		"SELECT id, COUNT(*) FROM messages x JOIN messages y USING (id) GROUP BY id",
+		"SELECT author, 7, CASE WHEN author = 'a' THEN COUNT(*) END FROM messages GROUP BY author",
+		"SELECT author, (SELECT COUNT(*) FROM messages i WHERE i.author = o.author) " +
+			"FROM messages o GROUP BY author",
+		"SELECT (SELECT MAX(o.id) FROM messages i GROUP BY i.author LIMIT 1) FROM messages o",
+		"SELECT COUNT(*) c, MAX(id) FROM messages HAVING c > 1 ORDER BY id",
+		"SELECT author, COUNT(*) OVER () FROM messages",
+		"SELECT author, COUNT(*) FROM messages WHERE author = 'a'",
+		"SELECT author, (SELECT COUNT(*) FROM messages) FROM messages",
+		"SELECT d.a, COUNT(*) FROM (SELECT author a FROM messages) d GROUP BY d.a",
+	} {
+		if _, err := w.try(sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}
