@@ -94,6 +94,8 @@ func (b *bench) run(ctx context.Context) error {
 		{"subscriptions", b.subscriptions},
 		{"reconnect", b.reconnect},
 		{"rooms", b.rooms},
+		{"fanout", b.fanout},
+		{"own", b.own},
 		{"postgres", b.postgres},
 	}
 	for _, p := range parts {

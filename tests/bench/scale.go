@@ -42,6 +42,17 @@ const createEvents = "CREATE STREAM TABLE bench.events (id BIGINT PRIMARY KEY, r
 func (s *server) publish(ctx context.Context, d time.Duration, from, perSecond int,
 	body string, room func(n int) int,
 ) (int, error) {
+	return s.pace(ctx, d, perSecond, func(n int) []byte {
+		return fmt.Appendf(nil, `{"sql":"INSERT INTO bench.events (id, room, sent, body) `+
+			`VALUES ($1, $2, $3, $4)","params":[%d,%d,%d,%q]}`,
+			from+n, room(n), time.Now().UnixNano(), body)
+	})
+}
+
+// pace sends statements for a time, so many a second, and returns their number.
+func (s *server) pace(ctx context.Context, d time.Duration, perSecond int,
+	request func(n int) []byte,
+) (n int, err error) {
 	tick := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer tick.Stop()
 	c, err := dial(s.host(), s.root().Authorization, "")
@@ -49,12 +60,8 @@ func (s *server) publish(ctx context.Context, d time.Duration, from, perSecond i
 		return 0, err
 	}
 	defer c.close()
-	n := 0
 	for end := time.Now().Add(d); time.Now().Before(end); n++ {
-		_, err := c.do(fmt.Appendf(nil, `{"sql":"INSERT INTO bench.events (id, room, sent, body) `+
-			`VALUES ($1, $2, $3, $4)","params":[%d,%d,%d,%q]}`,
-			from+n, room(n), time.Now().UnixNano(), body))
-		if err != nil {
+		if _, err := c.do(request(n)); err != nil {
 			return n, err
 		}
 		select {
