@@ -229,3 +229,18 @@ func TestGenerator_starts_behind_its_floor(t *testing.T) {
 		t.Errorf("ulid %s, after a restart %s", a, b)
 	}
 }
+
+func FuzzParseSeq(f *testing.F) {
+	for _, s := range []string{"0", "1", "9223372036854775807", "9223372036854775808", "-1", "+1", "1e3", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		seq, err := clock.ParseSeq(s)
+		if err != nil {
+			return
+		}
+		if again, err := clock.ParseSeq(seq.String()); err != nil || again != seq || seq < 0 {
+			t.Fatalf("%q reads as %d, which reads as %d: %v", s, seq, again, err)
+		}
+	})
+}

@@ -326,3 +326,25 @@ func BenchmarkAppendJSONString(b *testing.B) {
 		})
 	}
 }
+
+func FuzzParse(f *testing.F) {
+	for _, v := range edges() {
+		f.Add(v.Text(), uint8(v.Kind()))
+	}
+	f.Add("2026-01-02 15:04:05.5+01:30", uint8(value.Timestamp))
+	f.Add("[1, 2.5, -0]", uint8(value.Embedding))
+	f.Add("-0.0e-9", uint8(value.Decimal))
+	f.Fuzz(func(t *testing.T, s string, kind uint8) {
+		k := value.Kind(kind)
+		v, err := value.Parse(k, s)
+		if err != nil {
+			if code := fault.CodeOf(err); code != fault.TypeMismatch && code != fault.ValueOutOfRange {
+				t.Fatal(err)
+			}
+			return
+		}
+		if again, err := value.Parse(k, v.Text()); err != nil || again != v {
+			t.Fatalf("%v %q reads as %q, and that as %q: %v", k, s, v.Text(), again.Text(), err)
+		}
+	})
+}

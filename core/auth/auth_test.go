@@ -55,7 +55,7 @@ type world struct {
 	now      time.Time
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{now: time.Now(), accounts: &accounts{
 		byID: make(map[ident.UserID]ddl.User), seqs: make(map[ident.UserID]clock.Seq),
@@ -73,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) add(t *testing.T, id ident.UserID, role ident.Role) {
+func (w *world) add(t testing.TB, id ident.UserID, role ident.Role) {
 	t.Helper()
 	_, seq, _ := w.accounts.Account(id)
 	if err := w.accounts.PutAccount(t.Context(), &ddl.User{ID: id, Role: role}, seq); err != nil {
@@ -141,7 +141,7 @@ func TestService_LockAndBasic(t *testing.T) {
 	wantCode(t, "a verified password after it was changed", err, fault.InvalidCredentials)
 }
 
-func sign(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaims) string {
+func sign(t testing.TB, method jwt.SigningMethod, key any, claims jwt.MapClaims) string {
 	t.Helper()
 	s, err := jwt.NewWithClaims(method, claims).SignedString(key)
 	if err != nil {
@@ -316,4 +316,27 @@ func TestService_ACachedTokenIsCheckedForTimeAndAccount(t *testing.T) {
 	}
 	_, err = w.Verify(t.Context(), token)
 	wantCode(t, "a cached token that was revoked", err, fault.InvalidCredentials)
+}
+
+// FuzzVerify changes good tokens: no other text is a token of anybody else.
+func FuzzVerify(f *testing.F) {
+	w := newWorld(f)
+	w.add(f, "alice", ident.RoleUser)
+	for _, claims := range []jwt.MapClaims{
+		{"sub": "alice", "exp": w.now.Add(time.Hour).Unix()},
+		{"sub": "alice", "exp": w.now.Add(-time.Hour).Unix(), "typ": "refresh", "role": "dba"},
+	} {
+		f.Add(sign(f, jwt.SigningMethodHS256, []byte(secret), claims))
+		f.Add(sign(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims))
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		id, err := w.Verify(t.Context(), token)
+		code := fault.CodeOf(err)
+		if err == nil && (id.Caller != "alice" || id.Role != ident.RoleUser) {
+			t.Fatalf("%q is a token of %+v", token, id)
+		}
+		if err != nil && code != fault.InvalidCredentials && code != fault.TokenExpired {
+			t.Fatalf("%q: %v", token, err)
+		}
+	})
 }

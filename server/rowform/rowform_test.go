@@ -213,3 +213,14 @@ func TestWriter_Fail(t *testing.T) {
 		t.Error("CSV tells a failure")
 	}
 }
+
+func FuzzChoose(f *testing.F) {
+	f.Add("text/csv;q=0.5, application/x-ndjson", "*/*;q=0")
+	f.Add("application/vnd.apache.arrow.stream;q=1e400", ",;=\"")
+	f.Fuzz(func(t *testing.T, one, two string) {
+		got := rowform.Choose([]string{one, two})
+		if joined := rowform.Choose([]string{one + "," + two}); got != joined {
+			t.Fatalf("%q and %q: %v, in one header %v", one, two, got, joined)
+		}
+	})
+}

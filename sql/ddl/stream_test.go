@@ -31,3 +31,21 @@ func TestParseTTL(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseTTL(f *testing.F) {
+	for _, s := range []string{"10s", "1d12h", "3650d", "65535d", "1.5s", "-5s", "1d-1h", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		ttl, err := ddl.ParseTTL(s)
+		switch {
+		case fault.Is(err, fault.InvalidParameter):
+		case err != nil || ttl < ddl.MinTTL || ttl > ddl.MaxTTL:
+			t.Fatalf("%q reads as %v, %v", s, ttl, err)
+		default:
+			if again, err := ddl.ParseTTL(ddl.FormatTTL(ttl)); err != nil || again != ttl {
+				t.Fatalf("%q reads as %v, which is shown as %s: %v", s, ttl, ddl.FormatTTL(ttl), err)
+			}
+		}
+	})
+}
