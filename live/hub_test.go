@@ -286,7 +286,8 @@ func TestHub_Subscribe_refuses(t *testing.T) {
 
 func TestHub_List(t *testing.T) {
 	w := newWorld(t, memkv.Name, live.Options{})
-	spec := live.Spec{ID: "b", Owner: "root", User: "alice", Query: follow{}.query()}
+	spec := live.Spec{ID: "b", Owner: "root", User: "alice", Query: follow{}.query(),
+		SQL: "select what was written"}
 	sub, err := w.hub.Subscribe(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -304,7 +305,8 @@ func TestHub_List(t *testing.T) {
 		t.Fatalf("list %+v", got)
 	}
 	b := got[1]
-	want := live.Info{ID: "b", Owner: "root", User: "alice", Table: notes.ID, Query: follow{}.text(),
+	want := live.Info{ID: "b", Owner: "root", User: "alice", Table: notes.ID,
+		Query: "select what was written",
 		State: "live", Cursor: r.cursor, Queued: 1, QueuedBytes: b.QueuedBytes, Delivered: 1,
 		Policy: live.Replay, Created: b.Created, Lag: b.Lag}
 	if b != want || b.QueuedBytes == 0 || b.Lag <= 0 || b.Created.IsZero() {

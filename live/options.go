@@ -171,6 +171,7 @@ type Spec struct {
 	User    ident.UserID     // whose rows are followed; "" where rows are not per user
 	Peer    string           // who is told, as its address, for listings
 	Query   *predicate.Query // over a USER or STREAM table
+	SQL     string           // the query as its subscriber wrote it, for listings
 	Options SubscribeOptions
 	// After is a subscription of the same owner that ended with SchemaChanged
 	// or TableTruncated, and that this one goes on after; nil for none. What

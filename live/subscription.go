@@ -34,7 +34,7 @@ type Info struct {
 	Owner       ident.UserID // who asked
 	User        ident.UserID // whose rows it follows
 	Table       ident.TableID
-	Query       string
+	Query       string    // as it was written
 	State       string    // resuming, loading, waiting, replaying, live or ended
 	Cursor      clock.Seq // what the subscriber may resume from, 0 for none yet
 	Queued      int       // events that wait for it
@@ -57,6 +57,7 @@ type Subscription struct {
 	owner   ident.UserID
 	user    ident.UserID // whose rows are followed
 	peer    string
+	sql     string // as it was written
 	table   ident.TableID
 	opts    SubscribeOptions
 	budget  *Budget // of its socket
@@ -92,7 +93,7 @@ type Subscription struct {
 func newSubscription(h *Hub, spec Spec) *Subscription {
 	s := &Subscription{
 		hub: h, id: spec.ID, owner: spec.Owner, user: spec.User, peer: spec.Peer,
-		table: spec.Query.Table.ID, opts: spec.Options, budget: spec.Budget,
+		sql: spec.SQL, table: spec.Query.Table.ID, opts: spec.Options, budget: spec.Budget,
 		wakeup: spec.Notify, created: h.opts.Now(), slot: -1,
 		state: loading, snap: newSnapshot(spec.Options.LastRows),
 	}
@@ -125,10 +126,7 @@ func (s *Subscription) Info() Info {
 	i := Info{
 		ID: s.id, Peer: s.peer, Owner: s.owner, User: s.user, Table: s.table, State: stateNames[s.state],
 		Cursor: s.cursor, Delivered: s.delivered, Conflated: s.conflated,
-		Policy: s.opts.Policy, Created: s.created,
-	}
-	if s.group != nil {
-		i.Query = s.group.query.Text
+		Policy: s.opts.Policy, Created: s.created, Query: s.sql,
 	}
 	since := clock.Seq(0)
 	switch s.state {

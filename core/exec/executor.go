@@ -420,8 +420,8 @@ func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subsc
 		return nil, err
 	}
 	s, err := x.Hub.Subscribe(live.Spec{
-		ID: sub.ID, Owner: id.Caller, User: owner, Query: q, Options: opts, Notify: sub.Notify,
-		After: sub.After, Budget: sub.Budget, Peer: sub.Peer,
+		ID: sub.ID, Owner: id.Caller, User: owner, Query: q, SQL: query, Options: opts,
+		Notify: sub.Notify, After: sub.After, Budget: sub.Budget, Peer: sub.Peer,
 	})
 	if err != nil {
 		return nil, err
