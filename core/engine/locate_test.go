@@ -23,6 +23,7 @@ func TestEngine_ErrorsSayWhere(t *testing.T) {
 	root := engine.Identity{Caller: "root", Role: ident.RoleDBA}
 	alice := engine.Identity{Caller: "alice", Role: ident.RoleUser}
 	for _, s := range []string{"CREATE NAMESPACE w", "CREATE TABLE w.t (id INT PRIMARY KEY, body TEXT NOT NULL)",
+		"CREATE TABLE w.c (id INT PRIMARY KEY, n INT UNIQUE CHECK (n > 0))",
 		"CREATE SHARED TABLE w.hidden (id INT PRIMARY KEY) WITH (ACCESS = 'private')"} {
 		if _, err := db.Query(t.Context(), root, s); err != nil {
 			t.Fatal(err)
@@ -39,6 +40,10 @@ func TestEngine_ErrorsSayWhere(t *testing.T) {
 		{"INSERT INTO w.t (id, body) VALUES (1, NULL)", fault.NotNullViolation, 1, 22},
 		{"SELECT 1; UPDATE w.t SET body = NULL WHERE id = 1; DELETE FROM w.t WHERE ix = 1",
 			fault.ColumnNotFound, 3, 74},
+		{"SELECT 1; INSERT INTO w.c VALUES (1, 1), (2, 2), (1, 3)", fault.DuplicateKey, 2, 50},
+		{"INSERT INTO w.c VALUES (1, 1), (2, 1)", fault.DuplicateKey, 1, 32},
+		{"INSERT INTO w.c (id, n) VALUES (1, 1), (2, -1)", fault.CheckViolation, 1, 40},
+		{"INSERT INTO w.t (id) VALUES (1)", fault.NotNullViolation, 1, 29},
 		{"SELECT id FROM w.hidden", fault.TableNotFound, 1, 16},
 		{"SELECT id FROM w.hiddem", fault.TableNotFound, 1, 16},
 		{"EXPLAIN SELECT bdy FROM w.t", fault.ColumnNotFound, 1, 16},

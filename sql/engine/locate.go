@@ -18,7 +18,8 @@ func (run *execution) blame(name string) {
 	}
 }
 
-// blameRow remembers the row of VALUES, from 0, that an error is about.
+// blameRow remembers the row of VALUES, from 0, that an error is about. A name
+// that is to blame, and stands in the statement, says more.
 func (run *execution) blameRow(n int) { run.badRow = n + 1 }
 
 // located returns f with the position of the name that is to blame, when it
@@ -31,8 +32,11 @@ func (run *execution) located(f *fault.Error) *fault.Error {
 	if err != nil {
 		return f
 	}
-	found := run.nameAt(tokens)
-	if run.badRow > 0 {
+	found := -1
+	if run.culprit != "" {
+		found = run.nameAt(tokens)
+	}
+	if found < 0 && run.badRow > 0 {
 		found = run.rowAt(tokens)
 	}
 	if found < 0 {

@@ -134,7 +134,7 @@ func (w *writer) insertValues(ctx context.Context, g *gate, columns []int, list 
 		return err
 	}
 	given, byDefault := make([]value.Value, len(columns)), make([]bool, len(columns))
-	for _, tuple := range list {
+	for n, tuple := range list {
 		if len(tuple) == 0 {
 			columns = nil
 		}
@@ -148,6 +148,7 @@ func (w *writer) insertValues(ctx context.Context, g *gate, columns []int, list 
 			given[i], byDefault[i] = v, isDefault
 		}
 		if err := w.insertRow(ctx, columns, given, byDefault); err != nil {
+			w.run.blameRow(n)
 			return err
 		}
 	}

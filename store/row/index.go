@@ -60,7 +60,8 @@ func IndexSpace(x ident.IndexID) (lo, hi []byte) {
 func SplitEntry(key, value []byte) (columns, pk []byte, err error) {
 	n, used := binary.Uvarint(value)
 	switch {
-	case used <= 0 || n > uint64(len(key)), n > 0 && used != len(value):
+	case used <= 0 || n > uint64(len(key)), n > 0 && used != len(value),
+		used > 1 && value[used-1] == 0: // a longer form of the number than is written
 		return nil, nil, errEntry
 	case n == 0:
 		return key, value[used:], nil

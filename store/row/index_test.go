@@ -52,7 +52,7 @@ func TestSplitEntry(t *testing.T) {
 			t.Errorf("unique %v: %q %q %v", unique, cols, got, err)
 		}
 	}
-	for _, v := range [][]byte{nil, {0x80}, {9}, {1, 0}} {
+	for _, v := range [][]byte{nil, {0x80}, {9}, {1, 0}, {0x80, 0, '1'}} {
 		if _, _, err := row.SplitEntry([]byte("key"), v); !fault.Is(err, fault.Corruption) {
 			t.Errorf("the value %x gives %v", v, err)
 		}
