@@ -19,7 +19,7 @@ import (
 // removes, so that writes wait for a chunk at most.
 const (
 	trimEvery = time.Minute
-	trimChunk = 1000
+	trimChunk = 250
 )
 
 // trimLoop removes history and audit entries that are older than their
