@@ -56,9 +56,10 @@ func MayRun(role ident.Role, k dialect.Kind, table ddl.TableKind) error {
 	switch k {
 	case dialect.CreateNamespace, dialect.AlterNamespace, dialect.DropNamespace,
 		dialect.TruncateTable,
-		dialect.CreateUser, dialect.DropUser, dialect.ShowUsers, dialect.ShowSettings:
+		dialect.CheckTable, dialect.CreateUser, dialect.DropUser, dialect.ShowUsers, dialect.ShowSettings:
 		ok = atLeast(role, ident.RoleDBA)
-	case dialect.CreateUserTable, dialect.CreateStreamTable:
+	case dialect.CreateUserTable, dialect.CreateStreamTable, dialect.FlushTable, dialect.FlushAll,
+		dialect.CompactTable, dialect.ShowManifest, dialect.ShowStats:
 		ok = atLeast(role, ident.RoleService)
 	case dialect.CreateSharedTable:
 		ok = atLeast(role, ident.RoleDBA)

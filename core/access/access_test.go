@@ -104,6 +104,9 @@ func TestMayRun(t *testing.T) {
 		dialect.ShowSettings: dba, dialect.DropTable: dba,
 		dialect.AlterTable: dba, dialect.TruncateTable: dba,
 		dialect.CreateIndex: dba, dialect.DropIndex: dba, dialect.ShowIndexes: all,
+		dialect.FlushTable: creators, dialect.FlushAll: creators, dialect.CompactTable: creators,
+		dialect.ShowManifest: creators, dialect.ShowStats: creators, dialect.CheckTable: dba,
+		dialect.ShowJobs: all, dialect.KillJob: all, dialect.WaitForJob: all, // as live queries
 	}
 	for _, k := range dialect.Kinds() {
 		codes, ok := want[k.Kind]

@@ -61,6 +61,9 @@ func (r *run) alterTable(ctx context.Context, n *ast.AlterTable) (string, error)
 	if err != nil {
 		return "", err
 	}
+	if err := r.x.checkStorage(next); err != nil {
+		return "", err
+	}
 	if next == t {
 		return fmt.Sprintf("table %s has nothing to change", t.FullName()), nil
 	}

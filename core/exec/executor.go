@@ -279,6 +279,8 @@ func (r *run) dispatch(ctx context.Context, class dialect.Class, emit Sink) erro
 		return r.changeSchema(ctx, emit)
 	case dialect.Account:
 		return r.changeAccount(ctx, emit)
+	case dialect.Work:
+		return r.work(ctx, emit)
 	}
 	return r.show(ctx, emit)
 }

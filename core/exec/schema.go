@@ -200,6 +200,9 @@ func (r *run) createTable(ctx context.Context, n *ast.CreateTable) (string, erro
 	}
 	t := n.Table()
 	t.Namespace, t.Version, t.State = ns, 1, ddl.Creating
+	if err := r.x.checkStorage(t); err != nil {
+		return "", err
+	}
 	if err := r.x.SQL.CompileChecks(ctx, t); err != nil {
 		return "", err
 	}

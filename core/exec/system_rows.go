@@ -129,12 +129,14 @@ func (s *systemRows) tables() (rows [][]value.Value, err error) {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []value.Value{
+		row := []value.Value{
 			text(t.Namespace), text(t.Name), text(t.Kind), value.NewBigInt(int64(t.ID)),
 			value.NewBigInt(int64(t.Version)), text(keyNames(t)),
-			textOrNull(t.Access), text(codec.Name()), textOrNull(t.Comment),
-			timeOf(t.Created), textOrNull(t.CreatedBy),
-		})
+			textOrNull(t.Access), text(codec.Name()),
+		}
+		row = append(row, tierValues(t)...)
+		rows = append(rows, append(row,
+			textOrNull(t.Comment), timeOf(t.Created), textOrNull(t.CreatedBy)))
 		return nil
 	})
 	return rows, err

@@ -134,6 +134,11 @@ var systemTables = []*ddl.Table{
 		columnDef{"primary_key", value.Text, "columns of the primary key"},
 		columnDef{"access", value.Text, "access level of a shared table"},
 		columnDef{"codec", value.Text, "how rows are encoded"},
+		columnDef{"storage", value.Text, "storage of rows that go cold; NULL where all stay hot"},
+		columnDef{"use_user_storage", value.Bool, "whether a user's own storage comes first"},
+		columnDef{"flush_policy", value.Text, "when rows go cold; default is the configuration's"},
+		columnDef{"deleted_retention", value.Text, "how long deleted rows are kept; NULL leaves it " +
+			"to the configuration"},
 		columnDef{"comment", value.Text, "COMMENT of the table"},
 		columnDef{"created_at", value.Timestamp, "when it was created"},
 		columnDef{"created_by", value.Text, "who created it"}),

@@ -48,6 +48,11 @@ type SetOptions struct {
 	Access  *Access
 	Codec   *serde.ID
 	Comment *string
+
+	Storage          *ident.StorageID
+	UserStorage      *bool
+	Flush            *FlushPolicy
+	DeletedRetention *time.Duration
 }
 
 // Origin says when and by whom a table is changed, and gives the value of a
@@ -251,15 +256,19 @@ func (set *SetDefault) apply(a *alteration) error {
 }
 
 func (set *SetOptions) apply(a *alteration) error {
-	if set.Access != nil {
-		a.t.Access = *set.Access
-	}
-	if set.Codec != nil {
-		a.t.Codec = *set.Codec
-	}
-	if set.Comment != nil {
-		a.t.Comment = *set.Comment
-	}
+	assign(&a.t.Access, set.Access)
+	assign(&a.t.Codec, set.Codec)
+	assign(&a.t.Comment, set.Comment)
+	assign(&a.t.Storage, set.Storage)
+	assign(&a.t.UserStorage, set.UserStorage)
+	assign(&a.t.Flush, set.Flush)
+	assign(&a.t.DeletedRetention, set.DeletedRetention)
 	a.acted = true
 	return nil
+}
+
+func assign[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
 }

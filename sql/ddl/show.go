@@ -85,6 +85,18 @@ func (t *Table) options() []string {
 		opts = append(opts, "TTL = "+quote.String(FormatTTL(t.TTL)),
 			"SCOPE = "+quote.String(string(t.Scope)))
 	}
+	if t.Storage != "" {
+		opts = append(opts, "STORAGE = "+quote.String(string(t.Storage)))
+	}
+	if t.UserStorage {
+		opts = append(opts, "USE_USER_STORAGE = true")
+	}
+	if t.Flush != (FlushPolicy{}) {
+		opts = append(opts, "FLUSH_POLICY = "+quote.String(t.Flush.String()))
+	}
+	if t.DeletedRetention != 0 {
+		opts = append(opts, "DELETED_RETENTION = "+quote.String(FormatTTL(t.DeletedRetention)))
+	}
 	if c, err := serde.ByID(t.Codec); err == nil && t.Codec != serde.Row {
 		opts = append(opts, "CODEC = "+quote.String(c.Name()))
 	}

@@ -19,7 +19,18 @@ const day = 24 * time.Hour
 // ParseTTL reads a TTL: durations as Go writes them, with d for days in front,
 // such as 10s, 5m, 1h30m, 7d. It returns an INVALID_PARAMETER fault for
 // anything else and for what is outside of MinTTL to MaxTTL.
-func ParseTTL(s string) (time.Duration, error) {
+func ParseTTL(s string) (time.Duration, error) { return parseSpan("the TTL", s) }
+
+// ParseSpan reads a duration in the form of a TTL, or a number of seconds, with
+// the limits of a TTL. what names it in the fault.
+func ParseSpan(what, s string) (time.Duration, error) {
+	if _, err := strconv.ParseUint(s, 10, 32); err == nil {
+		s += "s"
+	}
+	return parseSpan(what, strings.ToLower(s))
+}
+
+func parseSpan(what, s string) (time.Duration, error) {
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
 		days, rest = "0", s
@@ -31,18 +42,18 @@ func ParseTTL(s string) (time.Duration, error) {
 	}
 	if err != nil || s == "" || ttl < 0 {
 		return 0, fault.New(fault.InvalidParameter,
-			"the TTL is no duration; write it like '10s', '5m', '1h' or '7d'")
+			"%s is no duration; write it like '10s', '5m', '1h' or '7d'", what)
 	}
 	if ttl <= MaxTTL { // else adding to it might overflow
 		ttl += time.Duration(n) * day
 	}
-	return ttl, checkTTL(ttl)
+	return ttl, checkSpan(what, ttl)
 }
 
-func checkTTL(ttl time.Duration) error {
-	if ttl < MinTTL || ttl > MaxTTL || ttl%time.Millisecond != 0 {
+func checkSpan(what string, d time.Duration) error {
+	if d < MinTTL || d > MaxTTL || d%time.Millisecond != 0 {
 		return fault.New(fault.InvalidParameter,
-			"a TTL is of whole milliseconds, from 1 second to 10 years (3650 days)")
+			"%s is of whole milliseconds, from 1 second to 10 years (3650 days)", what)
 	}
 	return nil
 }
@@ -73,5 +84,5 @@ func (t *Table) validateStream() error {
 		return t.invalid(fault.InvalidParameter,
 			"is a STREAM table and needs a TTL; add WITH (TTL = '10s')")
 	}
-	return checkTTL(t.TTL)
+	return checkSpan("the TTL", t.TTL)
 }

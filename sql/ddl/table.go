@@ -87,6 +87,14 @@ type Table struct {
 	TTL   time.Duration `json:"ttl,omitempty"`
 	Scope Scope         `json:"scope,omitempty"`
 
+	// What says how and where rows go cold, of USER and SHARED tables.
+	Storage     ident.StorageID `json:"storage,omitempty"` // "" for ident.LocalStorage
+	UserStorage bool            `json:"user_storage,omitempty"`
+	Flush       FlushPolicy     `json:"flush,omitzero"`
+	// DeletedRetention is how long a deleted row is kept; 0 leaves it to the
+	// configuration.
+	DeletedRetention time.Duration `json:"deleted_retention,omitempty"`
+
 	Codec     serde.ID     `json:"codec"`
 	Comment   string       `json:"comment,omitempty"`
 	Created   time.Time    `json:"created"`

@@ -94,6 +94,9 @@ func (t *Table) validateOptions() error {
 	if len(t.Comment) > MaxComment {
 		return t.invalid(fault.InvalidParameter, "has a comment of more than %d bytes", MaxComment)
 	}
+	if err := t.validateTier(); err != nil {
+		return err
+	}
 	switch t.Kind {
 	case UserTable:
 		if t.Access != "" {

@@ -275,8 +275,16 @@ func (p *parser) setTableOptions() (ddl.Action, error) {
 			"write SET (COMMENT = 's')"))
 	}
 	set := &ddl.SetOptions{}
+	var given []option
 	for _, o := range opts {
-		if err := setTableOption(set, o); err != nil {
+		o, err := o.canonical()
+		if err == nil {
+			err = p.addOption(&given, o)
+		}
+		if err == nil {
+			err = setTableOption(set, o)
+		}
+		if err != nil {
 			return nil, p.at(o.at, err)
 		}
 	}
@@ -284,14 +292,11 @@ func (p *parser) setTableOptions() (ddl.Action, error) {
 }
 
 func setTableOption(set *ddl.SetOptions, o option) error {
-	if long, ok := optionAliases[o.name]; ok {
-		o.name = long
-	}
 	switch o.name {
 	case optAccess:
 		a, err := accessOf(o.value)
-		if err != nil || set.Access != nil {
-			return twice(err, "ACCESS")
+		if err != nil {
+			return err
 		}
 		set.Access = &a
 	case optCodec:
@@ -303,7 +308,9 @@ func setTableOption(set *ddl.SetOptions, o option) error {
 		set.Codec = &id
 	case optComment:
 		set.Comment = &o.value
-	case optTTL, optTTLSeconds, optScope:
+	case optStorage, optUserStorage, optFlush, optDeleted:
+		return setTier(set, o)
+	case optTTL, optScope:
 		return fault.New(fault.Unsupported, "%s of a STREAM table can't change; create another table",
 			strings.ToUpper(o.name))
 	case optType:
@@ -315,12 +322,22 @@ func setTableOption(set *ddl.SetOptions, o option) error {
 	return nil
 }
 
-// twice returns err, or says that an option stands there under two names.
-func twice(err error, option string) error {
-	if err == nil {
-		err = fault.New(fault.InvalidParameter, "option %s is given twice; keep one", option)
+func setTier(set *ddl.SetOptions, o option) error {
+	var to ast.Tier
+	if err := tierOption(&to, o); err != nil {
+		return err
 	}
-	return err
+	switch o.name {
+	case optStorage:
+		set.Storage = &to.Storage
+	case optUserStorage:
+		set.UserStorage = &to.UserStorage
+	case optFlush:
+		set.Flush = &to.Flush
+	case optDeleted:
+		set.DeletedRetention = &to.DeletedRetention
+	}
+	return nil
 }
 
 // truncateTable reads TRUNCATE [TABLE] t.

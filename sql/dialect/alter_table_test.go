@@ -4,8 +4,10 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
@@ -41,6 +43,11 @@ var alters = map[string][]ddl.Action{
 		&ddl.SetDefault{Name: "c", Default: &ddl.Default{Text: "NULL", Null: true}}},
 	"ALTER SHARED TABLE IF EXISTS t SET (ACCESS_LEVEL = 'Public', CODEC = json, COMMENT = 'x')": {
 		&ddl.SetOptions{Access: access(ddl.Public), Codec: codec(serde.JSON), Comment: text("x")}},
+	"ALTER TABLE t SET (STORAGE_ID = 'b', FLUSH_POLICY = 'rows:5', USE_USER_STORAGE = false, " +
+		"DELETED_RETENTION_HOURS = 2)": {&ddl.SetOptions{Storage: ptr(ident.StorageID("b")),
+		Flush: &ddl.FlushPolicy{Rows: 5}, UserStorage: ptr(false), DeletedRetention: ptr(2 * time.Hour)}},
+	"ALTER TABLE t SET (FLUSH_POLICY = 'default', DELETED_RETENTION = 'default')": {
+		&ddl.SetOptions{Flush: &ddl.FlushPolicy{}, DeletedRetention: ptr(time.Duration(0))}},
 }
 
 func access(a ddl.Access) *ddl.Access { return &a }
@@ -115,6 +122,9 @@ func TestParse_RefusesAlterations(t *testing.T) {
 		{"SET (COLOUR = 'red')", fault.InvalidParameter, "unknown table option"},
 		{"SET (ACCESS = 'all')", fault.InvalidParameter, "unknown access"},
 		{"SET (ACCESS = 'public', ACCESS_LEVEL = 'private')", fault.InvalidParameter, "twice"},
+		{"SET (STORAGE = 'a', STORAGE_ID = 'a')", fault.InvalidParameter, "twice"},
+		{"SET (FLUSH_POLICY = 'rows:x')", fault.InvalidParameter, "rows of a flush policy"},
+		{"SET (DELETED_RETENTION_HOURS = '1d')", fault.InvalidParameter, "number of hours"},
 		{"SET (CODEC = 'xml')", fault.InvalidParameter, ""},
 		{"OWNER TO bob", fault.Unsupported, "OWNER"},
 		{"ADD a INT ADD b INT", fault.InvalidSQL, "clause of the column"},

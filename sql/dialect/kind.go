@@ -39,6 +39,15 @@ const (
 	TraceDelivery
 	ShowStreams
 	Subscribe
+	FlushTable
+	FlushAll
+	CompactTable
+	ShowManifest
+	ShowStats
+	CheckTable
+	ShowJobs
+	KillJob
+	WaitForJob
 	Begin
 	Commit
 	Rollback
@@ -56,6 +65,7 @@ const (
 	Account                      // changes users
 	Session                      // changes or tells the session's own state
 	Transaction                  // begins or ends a transaction
+	Work                         // starts or ends work in the background
 )
 
 // KindInfo is a row of the table of statements.
@@ -76,6 +86,8 @@ const (
 	areaTable     = "table"
 	areaUser      = "user"
 	areaLive      = "live"
+	areaTier      = "tiers"
+	areaJob       = "jobs"
 	areaTx        = "transaction"
 	areaOther     = "other"
 )
@@ -90,6 +102,7 @@ const (
 	whoMakers   = "dba, service"
 	whoSelf     = "dba; own password"
 	whoOwn      = "own; dba all"
+	whoJobs     = "own; service and dba all"
 )
 
 // What ends the statements that change rows.
@@ -107,6 +120,11 @@ const (
 	tableBody  = tableHead + "[UNIQUE] " + tableKeys +
 		"[, [UNIQUE] INDEX [i] (column, ...)] " + tableEnd
 )
+
+// The options of the cold tier; FLUSH ROWS n INTERVAL 's' and STORAGE 'id' may
+// also stand outside of WITH.
+const tierOptions = "STORAGE = 'id', FLUSH_POLICY = 'rows:n,interval:s' | 'none' | 'default', " +
+	"DELETED_RETENTION = 's', "
 
 var kinds = [kindEnd]KindInfo{
 	Select: {Area: areaQuery, Text: "SELECT", Who: whoReaders, Class: Read,
@@ -148,11 +166,13 @@ var kinds = [kindEnd]KindInfo{
 		Form: "USE n", Example: "USE chat"},
 
 	CreateUserTable: {Area: areaTable, Text: "CREATE USER TABLE", Who: whoMakers, Class: Schema,
-		Form:    "CREATE [USER]" + tableBody + "[WITH (CODEC = 'row', COMMENT = 's')]",
+		Form: "CREATE [USER]" + tableBody + "[WITH (" + tierOptions +
+			"USE_USER_STORAGE = true, CODEC = 'row', COMMENT = 's')]",
 		Example: "CREATE USER TABLE chat.messages (id BIGINT AUTO_INCREMENT PRIMARY KEY, content TEXT)"},
 	CreateSharedTable: {Area: areaTable, Text: "CREATE SHARED TABLE", Who: whoDBA, Class: Schema,
 		Form: "CREATE SHARED" + tableBody +
-			"[WITH (ACCESS = 'public' | 'private' | 'restricted', CODEC = 'row', COMMENT = 's')]",
+			"[WITH (ACCESS = 'public' | 'private' | 'restricted', " + tierOptions +
+			"CODEC = 'row', COMMENT = 's')]",
 		Example: "CREATE SHARED TABLE chat.rooms (id INT PRIMARY KEY, name TEXT) " +
 			"WITH (ACCESS = 'public')"},
 	CreateStreamTable: {Area: areaTable, Text: "CREATE STREAM TABLE", Who: whoMakers,
@@ -168,7 +188,8 @@ var kinds = [kindEnd]KindInfo{
 			"MODIFY [COLUMN] column type [NOT NULL] [DEFAULT ...] [COMMENT 's'] (wider types only) | " +
 			"ALTER [COLUMN] column SET DEFAULT literal | function() | " +
 			"ALTER [COLUMN] column DROP DEFAULT | DROP INDEX [IF EXISTS] i | " +
-			"SET (ACCESS = 'public', CODEC = 'row', COMMENT = 's'); " +
+			"SET (ACCESS = 'public', " + tierOptions +
+			"USE_USER_STORAGE = true, CODEC = 'row', COMMENT = 's'); " +
 			"or only ADD [UNIQUE] INDEX [i] (column, ...), ...",
 		Example: "ALTER TABLE chat.messages ADD COLUMN edited BOOLEAN NOT NULL DEFAULT FALSE"},
 	TruncateTable: {Area: areaTable, Text: "TRUNCATE TABLE", Who: whoDBA, Class: Schema,
@@ -220,6 +241,27 @@ var kinds = [kindEnd]KindInfo{
 			"[OPTIONS (last_rows = n, from = seq, batch_size = n, " +
 			"policy = 'replay' | 'conflate' | 'disconnect')]",
 		Example: "SUBSCRIBE TO chat.messages OPTIONS (last_rows = 50)"},
+
+	FlushTable: {Area: areaTier, Text: "FLUSH TABLE", Who: whoMakers, Class: Work,
+		Form:    "[STORAGE] FLUSH TABLE [ns.]t [FOR USER 'id']",
+		Example: "FLUSH TABLE chat.messages"},
+	FlushAll: {Area: areaTier, Text: "FLUSH ALL", Who: whoMakers, Class: Work,
+		Form: "[STORAGE] FLUSH ALL [IN ns]", Example: "FLUSH ALL IN chat"},
+	CompactTable: {Area: areaTier, Text: "COMPACT TABLE", Who: whoMakers, Class: Work,
+		Form: "[STORAGE] COMPACT TABLE [ns.]t", Example: "COMPACT TABLE chat.messages"},
+	ShowManifest: {Area: areaTier, Text: "SHOW MANIFEST", Who: whoMakers, Class: Session,
+		Form: "SHOW MANIFEST FOR [ns.]t", Example: "SHOW MANIFEST FOR chat.messages"},
+	ShowStats: {Area: areaTier, Text: "SHOW STATS", Who: whoMakers, Class: Session,
+		Form: "SHOW STATS FOR TABLE [ns.]t", Example: "SHOW STATS FOR TABLE chat.messages"},
+	CheckTable: {Area: areaTier, Text: "CHECK TABLE", Who: whoDBA, Class: Session,
+		Form: "CHECK TABLE [ns.]t", Example: "CHECK TABLE chat.messages"},
+	ShowJobs: {Area: areaJob, Text: "SHOW JOBS", Who: whoJobs, Class: Session,
+		Form: "SHOW JOBS", Example: "SHOW JOBS"},
+	KillJob: {Area: areaJob, Text: "KILL JOB", Who: whoJobs, Class: Work,
+		Form: "KILL JOB 'id'", Example: "KILL JOB '01JDB7Q8W0G5S6T7V8X9Y0Z1A2'"},
+	WaitForJob: {Area: areaJob, Text: "WAIT FOR JOB", Who: whoJobs, Class: Session,
+		Form:    "WAIT FOR JOB 'id' [TIMEOUT 's']",
+		Example: "WAIT FOR JOB '01JDB7Q8W0G5S6T7V8X9Y0Z1A2' TIMEOUT '30s'"},
 
 	Begin: {Area: areaTx, Text: "BEGIN", Who: whoAll, Class: Transaction,
 		Form: "BEGIN [WORK] | START TRANSACTION", Example: "BEGIN"},

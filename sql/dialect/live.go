@@ -11,8 +11,11 @@ const (
 	maxKeyColumns = 64
 )
 
-// kill reads KILL LIVE QUERY 'id'.
+// kill reads KILL LIVE QUERY 'id' and KILL JOB 'id'.
 func (p *parser) kill() (Kind, Node, error) {
+	if p.is(wordKill, "JOB") {
+		return p.killJob()
+	}
 	if !p.accept(wordKill, "LIVE", "QUERY") {
 		p2 := *p
 		p2.i++
@@ -20,7 +23,7 @@ func (p *parser) kill() (Kind, Node, error) {
 		if word := p2.secondWord(wordKill); word != "" {
 			statement += " " + word
 		}
-		return 0, nil, p.refuse(statement, "use KILL LIVE QUERY 'id'")
+		return 0, nil, p.refuse(statement, "use KILL LIVE QUERY 'id' or KILL JOB 'id'")
 	}
 	id, err := p.liveID()
 	if err != nil {

@@ -29,6 +29,11 @@ const (
 	wordTruncate  = "TRUNCATE"
 	wordKill      = "KILL"
 	wordTrace     = "TRACE"
+	wordFlush     = "FLUSH"
+	wordCompact   = "COMPACT"
+	wordStorage   = "STORAGE"
+	wordCheck     = "CHECK"
+	wordWait      = "WAIT"
 )
 
 // engineKinds are the statements that the query engine parses itself.
@@ -41,25 +46,25 @@ var engineKinds = map[string]Kind{
 var ownWords = []string{
 	wordWith, wordExplain, wordCreate, wordAlter, wordDrop, wordShow, wordUse, wordDescribe,
 	wordDesc, wordSubscribe, wordExecute, wordTruncate, wordBegin, wordStart, wordCommit,
-	wordRollback, wordKill, wordTrace,
+	wordRollback, wordKill, wordTrace, wordFlush, wordCompact, wordStorage, wordCheck, wordWait,
 }
 
 // notOffered are the first words of statements that are SQL, or will be ours,
 // and are refused by name. The values say what to do instead.
 var notOffered = map[string]string{
 	"ACK": "", "ANALYZE": "", "BACKUP": "", "BINLOG": "", "CACHE": "",
-	"CALL": "", "CHANGE": "", "CHECK": "", "CHECKSUM": "", "CLEAR": "", "CLUSTER": "",
-	"COMPACT": "", "CONSUME": "", "COPY": "", "DEALLOCATE": "", "DECLARE": "",
-	"DO": "use SELECT", "END": "", "ERASE": "", "EXPORT": "", "FETCH": "", "FLUSH": "",
+	"CALL": "", "CHANGE": "", "CHECKSUM": "", "CLEAR": "", "CLUSTER": "",
+	"CONSUME": "", "COPY": "", "DEALLOCATE": "", "DECLARE": "",
+	"DO": "use SELECT", "END": "", "ERASE": "", "EXPORT": "", "FETCH": "",
 	"GRANT": "rights go by role: ALTER USER 'id' SET ROLE r", "HANDLER": "", "HELP": "",
 	"IMPORT": "", "INSTALL": "", "LISTEN": "use SUBSCRIBE TO", "LOAD": "",
 	"LOCK": "", "MERGE": "", "NOTIFY": "", "OPTIMIZE": "", "PREPARE": "", "PURGE": "",
 	"REFRESH": "", "RELEASE": "", "RENAME": "", "REPAIR": "",
 	"REPLAY": "", "RESET": "", "RESIGNAL": "", "RESTORE": "", "REVOKE": "rights go by role: " +
 		"ALTER USER 'id' SET ROLE r", "RUN": "", "SAVEPOINT": "",
-	"SET": "", "SHUTDOWN": "", "SIGNAL": "", "STOP": "", "STORAGE": "",
+	"SET": "", "SHUTDOWN": "", "SIGNAL": "", "STOP": "",
 	"TABLE":     "use SELECT * FROM the table",
-	"UNINSTALL": "", "UNLISTEN": "", "UNLOCK": "", "VACUUM": "", "WAIT": "", "XA": "",
+	"UNINSTALL": "", "UNLISTEN": "", "UNLOCK": "", "VACUUM": "", "XA": "",
 }
 
 // statement recognises the whole statement: its kind, and its node when it is
@@ -98,6 +103,23 @@ func (p *parser) statement() (Kind, Node, error) {
 		return p.kill()
 	case wordTrace:
 		return p.traceDelivery()
+	}
+	return p.tierStatement(word)
+}
+
+// tierStatement recognises what is about the cold tier and its jobs.
+func (p *parser) tierStatement(word string) (Kind, Node, error) {
+	switch word {
+	case wordFlush:
+		return p.flush()
+	case wordCompact:
+		return p.compact()
+	case wordStorage:
+		return p.storage()
+	case wordCheck:
+		return p.checkTable()
+	case wordWait:
+		return p.waitForJob()
 	}
 	return p.unknown(word)
 }
@@ -180,8 +202,8 @@ func (p *parser) unknown(word string) (Kind, Node, error) {
 // secondWord returns the next word where the first alone names no statement.
 func (p *parser) secondWord(first string) string {
 	switch first {
-	case "LOAD", "SET", "START", "LOCK", "UNLOCK", "FLUSH", "BACKUP", "RESTORE", "STORAGE", "CLUSTER",
-		"CLEAR", "CHECK", "KILL", "EXPORT", "IMPORT", "ERASE", "RENAME", "RUN", "WAIT":
+	case "LOAD", "SET", "START", "LOCK", "UNLOCK", "BACKUP", "RESTORE", "CLUSTER",
+		"CLEAR", "KILL", "EXPORT", "IMPORT", "ERASE", "RENAME", "RUN":
 		switch word := p.word(); word {
 		case "DATA", "XML", "GLOBAL", "SESSION", "NAMES", "TRANSACTION", "TABLE", "TABLES", "ALL",
 			"DATABASE", "NAMESPACE", "FLUSH", "COMPACT", "JOIN", "LEAVE", "CACHE", "JOB", "USER",
@@ -288,8 +310,8 @@ func (p *parser) drop() (Kind, Node, error) {
 var otherShows = []string{
 	"BACKUP", "BINARY", "BINLOG", "CHARACTER", "CHARSET", "CLUSTER", "COLLATION", "COUNT", "ENGINE",
 	"ENGINES", "ERRORS", "EVENTS", "EXPORTS", "FLOW", "FLOWS", "FULL", "FUNCTION", "GLOBAL", "GRANTS",
-	"JOBS", "MANIFEST", "MASTER", "OPEN", "PLUGINS", "PRIVILEGES",
-	"PROCEDURE", "PROCESSLIST", "PROFILE", "REPLICA", "SESSION", "SLAVE", "STATS", "STATUS",
+	"MASTER", "OPEN", "PLUGINS", "PRIVILEGES",
+	"PROCEDURE", "PROCESSLIST", "PROFILE", "REPLICA", "SESSION", "SLAVE", "STATUS",
 	"STORAGE", "STORAGES", "TABLE", "TRIGGERS", "VARIABLES", "WARNINGS",
 }
 
@@ -309,6 +331,12 @@ func (p *parser) show() (Kind, Node, error) {
 		return p.complete(ShowLiveQueries, &ast.ShowLiveQueries{})
 	case p.accept("STREAMS"):
 		return p.complete(ShowStreams, &ast.ShowStreams{})
+	case p.accept("JOBS"):
+		return p.complete(ShowJobs, &ast.ShowJobs{})
+	case p.accept("MANIFEST"):
+		return p.showManifest()
+	case p.accept("STATS"):
+		return p.showStats()
 	case p.accept("TABLES"):
 		return p.showTables()
 	case p.accept("COLUMNS"), p.accept("FIELDS"):
@@ -324,7 +352,7 @@ func (p *parser) show() (Kind, Node, error) {
 		return p.showCreate()
 	}
 	return 0, nil, p.object(wordShow, []string{"NAMESPACES", "TABLES", "USERS", "SETTINGS",
-		"LIVE", "STREAMS", "COLUMNS", "INDEX", "CREATE"}, otherShows)
+		"LIVE", "STREAMS", "JOBS", "MANIFEST", "STATS", "COLUMNS", "INDEX", "CREATE"}, otherShows)
 }
 
 // complete returns a statement that has nothing more to say.

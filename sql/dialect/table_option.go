@@ -5,8 +5,10 @@ import (
 	"strings"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
 )
 
 // Table options, in the lower case of option.name.
@@ -18,17 +20,24 @@ const (
 	optTTL     = "ttl"
 	optScope   = "scope"
 
-	optTTLSeconds = "ttl_seconds" // TTL as a number of seconds
+	optStorage     = "storage"
+	optUserStorage = "use_user_storage"
+	optFlush       = "flush_policy"
+	optDeleted     = "deleted_retention"
 )
 
 // optionAliases are other names of table options.
-var optionAliases = map[string]string{"access_level": optAccess}
+var optionAliases = map[string]string{"access_level": optAccess, "storage_id": optStorage}
 
-// laterOptions are table options that are known and not offered.
-var laterOptions = map[string]bool{
-	"storage": true, "storage_id": true, "flush": true, "flush_policy": true,
-	"deleted_retention": true, "deleted_retention_hours": true, "use_user_storage": true,
+// unitOptions are options that say the same as another in a number of a unit.
+var unitOptions = map[string]struct{ name, unit, suffix string }{
+	"ttl_seconds":             {optTTL, "seconds", "s"},
+	"deleted_retention_hours": {optDeleted, "hours", "h"},
 }
+
+// tableOptionNames are the options that messages list.
+const tableOptionNames = "ACCESS, CODEC, COMMENT, DELETED_RETENTION, FLUSH_POLICY, SCOPE, " +
+	"STORAGE, TTL, TYPE and USE_USER_STORAGE"
 
 // tableOptions consumes what stands behind the columns: WITH (k = v, ...) and
 // the bare forms k 'v' and k = 'v', in any order, with commas or without.
@@ -68,13 +77,15 @@ func (o option) canonical() (option, error) {
 	if long, ok := optionAliases[o.name]; ok {
 		o.name = long
 	}
-	if o.name != optTTLSeconds {
+	u, ok := unitOptions[o.name]
+	if !ok {
 		return o, nil
 	}
 	if _, err := strconv.ParseUint(o.value, 10, 32); err != nil {
-		return o, fault.New(fault.InvalidParameter, "TTL_SECONDS is a number of seconds")
+		return o, fault.New(fault.InvalidParameter, "%s is a number of %s",
+			strings.ToUpper(o.name), u.unit)
 	}
-	o.name, o.value = optTTL, o.value+"s"
+	o.name, o.value = u.name, o.value+u.suffix
 	return o, nil
 }
 
@@ -86,9 +97,12 @@ func (b *tableBuilder) bareOption() ([]option, error) {
 		return nil, err
 	}
 	o.name = strings.ToLower(name)
-	switch o.name {
-	case optAccess, "access_level", optCodec, optType, optComment, optTTL, optTTLSeconds, optScope:
-	default: // its value may have any form
+	if o.name == "flush" {
+		o.name = optFlush
+		o.value, err = b.flushClause()
+		return []option{o}, err
+	}
+	if !tableOptionKnown(o.name) { // its value may have any form
 		return nil, b.at(o.at, unknownOption(o.name))
 	}
 	b.acceptOperator("=")
@@ -96,14 +110,37 @@ func (b *tableBuilder) bareOption() ([]option, error) {
 	return []option{o}, err
 }
 
-func unknownOption(name string) error {
-	if laterOptions[name] {
-		return fault.New(fault.Unsupported,
-			"table option %s is not supported; leave it out", strings.ToUpper(name))
+func tableOptionKnown(name string) bool {
+	switch name {
+	case optAccess, optCodec, optType, optComment, optTTL, optScope,
+		optStorage, optUserStorage, optFlush, optDeleted:
+		return true
 	}
-	return fault.New(fault.InvalidParameter,
-		"unknown table option %s; the options are ACCESS, CODEC, COMMENT, SCOPE, TTL and TYPE",
-		strings.ToUpper(clip(name)))
+	return optionAliases[name] != "" || unitOptions[name].name != ""
+}
+
+// flushClause consumes ROWS n, INTERVAL 's' or both, in any order, and returns
+// them in the form of FLUSH_POLICY. It stands behind FLUSH.
+func (b *tableBuilder) flushClause() (string, error) {
+	if !b.is("ROWS") && !b.is("INTERVAL") {
+		return "", b.failExpected("ROWS n or INTERVAL 's'")
+	}
+	var parts []string
+	for b.is("ROWS") || b.is("INTERVAL") {
+		name := strings.ToLower(b.word())
+		b.next()
+		v, err := b.optionValue()
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, name+":"+v)
+	}
+	return strings.Join(parts, ","), nil
+}
+
+func unknownOption(name string) error {
+	return fault.New(fault.InvalidParameter, "unknown table option %s; the options are %s",
+		strings.ToUpper(clip(name)), tableOptionNames)
 }
 
 // tableOption checks an option and keeps its value.
@@ -131,10 +168,32 @@ func (b *tableBuilder) tableOption(o option) error {
 			return fault.New(fault.InvalidParameter,
 				"unknown scope %q; use user or namespace", clip(o.value))
 		}
+	case optStorage, optUserStorage, optFlush, optDeleted:
+		return tierOption(&b.n.Tier, o)
 	default:
 		return unknownOption(o.name)
 	}
 	return nil
+}
+
+// tierOption keeps an option of the cold tier.
+func tierOption(to *ast.Tier, o option) (err error) {
+	switch o.name {
+	case optStorage:
+		to.Storage, err = ident.ParseStorageID(o.value)
+	case optUserStorage:
+		if to.UserStorage, err = strconv.ParseBool(strings.ToLower(o.value)); err != nil {
+			err = fault.New(fault.InvalidParameter, "USE_USER_STORAGE is true or false")
+		}
+	case optFlush:
+		to.Flush, err = ddl.ParseFlushPolicy(o.value)
+	case optDeleted:
+		if strings.EqualFold(o.value, "default") {
+			return nil
+		}
+		to.DeletedRetention, err = ddl.ParseSpan("DELETED_RETENTION", o.value)
+	}
+	return err
 }
 
 // access keeps the access level; Table.Validate checks that the table is

@@ -213,9 +213,20 @@ func TestParse_RefusesTables(t *testing.T) {
 		{"AS SELECT 1", fault.Unsupported, 1, "list the columns"},
 		{"LIKE u", fault.Unsupported, 1, "list the columns"},
 		{"(a INT PRIMARY KEY) ENGINE = InnoDB", fault.InvalidParameter, 21,
-			"ACCESS, CODEC, COMMENT, SCOPE, TTL and TYPE"},
-		{"(a INT PRIMARY KEY) FLUSH ROWS 5 INTERVAL '1s'", fault.Unsupported, 21, "FLUSH"},
-		{"(a INT PRIMARY KEY) STORAGE 'local'", fault.Unsupported, 21, "STORAGE"},
+			"ACCESS, CODEC, COMMENT, DELETED_RETENTION, FLUSH_POLICY, SCOPE, STORAGE, TTL, TYPE and"},
+		{"(a INT PRIMARY KEY) FLUSH 5", fault.InvalidSQL, 27, "ROWS n or INTERVAL"},
+		{"(a INT PRIMARY KEY) FLUSH ROWS 0", fault.InvalidParameter, 21, "from 1 to"},
+		{"(a INT PRIMARY KEY) FLUSH ROWS 5 ROWS 6", fault.InvalidParameter, 21, "one of the two"},
+		{"(a INT PRIMARY KEY) FLUSH ROWS 5 WITH (FLUSH_POLICY = 'none')", fault.InvalidParameter, 40,
+			"twice"},
+		{"(a INT PRIMARY KEY) FLUSH_POLICY 'often'", fault.InvalidParameter, 21, "one of the two"},
+		{"(a INT PRIMARY KEY) FLUSH_POLICY 'interval:99ms'", fault.InvalidParameter, 21, "1 second"},
+		{"(a INT PRIMARY KEY) STORAGE '../x'", fault.InvalidParameter, 21, "storage id"},
+		{"(a INT PRIMARY KEY) DELETED_RETENTION 'x'", fault.InvalidParameter, 21, "no duration"},
+		{"(a INT PRIMARY KEY) DELETED_RETENTION_HOURS 1.5", fault.InvalidParameter, 21, "of hours"},
+		{"(a INT PRIMARY KEY) USE_USER_STORAGE = maybe", fault.InvalidParameter, 21, "true or false"},
+		{"(a INT PRIMARY KEY) USE_USER_STORAGE = 1 TYPE 'SHARED'", fault.InvalidParameter, 0, "USER"},
+		{"(a INT PRIMARY KEY) FLUSH ROWS 5 TYPE 'STREAM' TTL '5s'", fault.InvalidParameter, 0, "hot"},
 		{"(a INT PRIMARY KEY) WITH (TTL_SECONDS = 5)", fault.InvalidParameter, 0, "STREAM"},
 		{"(a INT PRIMARY KEY) WITH (TTL_SECONDS = '5s')", fault.InvalidParameter, 27, "TTL_SECONDS"},
 		{"(a INT PRIMARY KEY) WITH (TTL = 5, TTL_SECONDS = 5)", fault.InvalidParameter, 27, "'10s'"},
@@ -225,7 +236,6 @@ func TestParse_RefusesTables(t *testing.T) {
 			"1 second"},
 		{"(a INT PRIMARY KEY) WITH (TYPE = 'STREAM', TTL = '5s', ACCESS = 'public')",
 			fault.InvalidParameter, 0, "SCOPE"},
-		{"(a INT PRIMARY KEY) WITH (USE_USER_STORAGE = true)", fault.Unsupported, 27, "USE_USER_"},
 		{"(a INT PRIMARY KEY) WITH (CODEC = 'x')", fault.InvalidParameter, 27, "msgpack"},
 		{"(a INT PRIMARY KEY) WITH (ACCESS = 'x')", fault.InvalidParameter, 27, "restricted"},
 		{"(a INT PRIMARY KEY) WITH (ACCESS = 'public')", fault.InvalidParameter, 0, "SHARED"},
@@ -269,6 +279,32 @@ func TestParse_StreamTables(t *testing.T) {
 		again := mustTable(t, ddl.ShowCreate(n.Table()))
 		if again.TTL != n.TTL || again.Scope != n.Scope || again.Kind != n.Kind {
 			t.Errorf("%s is shown as %s", text, ddl.ShowCreate(n.Table()))
+		}
+	}
+}
+
+func TestParse_TierOptions(t *testing.T) {
+	for options, want := range map[string]ast.Tier{
+		"": {},
+		"STORAGE 'Local' FLUSH ROWS 1000 INTERVAL '5m'": {Storage: "local",
+			Flush: ddl.FlushPolicy{Rows: 1000, Interval: 5 * time.Minute}},
+		"FLUSH INTERVAL 60, STORAGE_ID = 's3-eu'": {Storage: "s3-eu",
+			Flush: ddl.FlushPolicy{Interval: time.Minute}},
+		"WITH (FLUSH_POLICY = 'rows:10, interval:60', USE_USER_STORAGE = TRUE)": {UserStorage: true,
+			Flush: ddl.FlushPolicy{Rows: 10, Interval: time.Minute}},
+		"FLUSH_POLICY 'none' DELETED_RETENTION_HOURS 36": {
+			Flush: ddl.FlushPolicy{Never: true}, DeletedRetention: 36 * time.Hour},
+		"WITH (FLUSH_POLICY = 'Default', DELETED_RETENTION = '30D')": {
+			DeletedRetention: 720 * time.Hour},
+		"WITH (DELETED_RETENTION = 90)": {DeletedRetention: 90 * time.Second},
+	} {
+		n := mustTable(t, "CREATE TABLE t (id INT PRIMARY KEY) "+options)
+		if n.Tier != want {
+			t.Errorf("%q gave %+v", options, n.Tier)
+		}
+		shown := ddl.ShowCreate(n.Table())
+		if again := mustTable(t, shown); again.Tier != want {
+			t.Errorf("%q is shown as %s", options, shown)
 		}
 	}
 }

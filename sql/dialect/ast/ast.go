@@ -72,8 +72,17 @@ type CreateTable struct {
 	Access      ddl.Access    // of shared tables; "" for others
 	TTL         time.Duration // of stream tables; 0 for others
 	Scope       ddl.Scope     // of stream tables; "" for others
+	Tier        Tier          // of user and shared tables
 	Codec       serde.ID
 	Comment     string
+}
+
+// Tier is what a table's options say of its cold tier; see ddl.Table.
+type Tier struct {
+	Storage          ident.StorageID
+	UserStorage      bool
+	Flush            ddl.FlushPolicy
+	DeletedRetention time.Duration
 }
 
 // Table returns the definition without id, version, state and origin, which
@@ -81,18 +90,22 @@ type CreateTable struct {
 // c, so the caller may change it.
 func (c *CreateTable) Table() *ddl.Table {
 	return &ddl.Table{
-		Namespace:  c.Namespace,
-		Name:       c.Name,
-		Kind:       c.Kind,
-		Columns:    append([]ddl.Column(nil), c.Columns...),
-		PrimaryKey: append([]int(nil), c.PrimaryKey...),
-		Checks:     append([]ddl.Check(nil), c.Checks...),
-		Indexes:    append([]ddl.Index(nil), c.Indexes...),
-		Access:     c.Access,
-		TTL:        c.TTL,
-		Scope:      c.Scope,
-		Codec:      c.Codec,
-		Comment:    c.Comment,
+		Namespace:        c.Namespace,
+		Name:             c.Name,
+		Kind:             c.Kind,
+		Columns:          append([]ddl.Column(nil), c.Columns...),
+		PrimaryKey:       append([]int(nil), c.PrimaryKey...),
+		Checks:           append([]ddl.Check(nil), c.Checks...),
+		Indexes:          append([]ddl.Index(nil), c.Indexes...),
+		Access:           c.Access,
+		TTL:              c.TTL,
+		Scope:            c.Scope,
+		Storage:          c.Tier.Storage,
+		UserStorage:      c.Tier.UserStorage,
+		Flush:            c.Tier.Flush,
+		DeletedRetention: c.Tier.DeletedRetention,
+		Codec:            c.Codec,
+		Comment:          c.Comment,
 	}
 }
 
@@ -217,6 +230,42 @@ type Explain struct {
 	Offset  int    // of Query in the statement's text, in bytes
 }
 
+// FlushTable is FLUSH TABLE t [FOR USER 'u'].
+type FlushTable struct {
+	TableRef
+	User ident.UserID // "" for all
+}
+
+// FlushAll is FLUSH ALL [IN n]. Namespace is "" for all.
+type FlushAll struct{ Namespace ident.NamespaceID }
+
+// CompactTable is COMPACT TABLE t.
+type CompactTable struct{ TableRef }
+
+// ShowManifest is SHOW MANIFEST FOR t.
+type ShowManifest struct{ TableRef }
+
+// ShowStats is SHOW STATS FOR TABLE t.
+type ShowStats struct{ TableRef }
+
+// CheckTable is CHECK TABLE t.
+type CheckTable struct{ TableRef }
+
+// ShowJobs is SHOW JOBS.
+type ShowJobs struct{}
+
+// KillJob is KILL JOB 'id'.
+type KillJob struct{ ID ident.JobID }
+
+// MaxWait bounds the timeout of a WaitForJob.
+const MaxWait = time.Hour
+
+// WaitForJob is WAIT FOR JOB 'id' [TIMEOUT 's'].
+type WaitForJob struct {
+	ID      ident.JobID
+	Timeout time.Duration // 0 when none is given
+}
+
 // Begin is BEGIN [WORK] or START TRANSACTION.
 type Begin struct{}
 
@@ -226,6 +275,15 @@ type Commit struct{}
 // Rollback is ROLLBACK [WORK].
 type Rollback struct{}
 
+func (*FlushTable) node()      {}
+func (*FlushAll) node()        {}
+func (*CompactTable) node()    {}
+func (*ShowManifest) node()    {}
+func (*ShowStats) node()       {}
+func (*CheckTable) node()      {}
+func (*ShowJobs) node()        {}
+func (*KillJob) node()         {}
+func (*WaitForJob) node()      {}
 func (*Explain) node()         {}
 func (*Begin) node()           {}
 func (*Commit) node()          {}

@@ -1,0 +1,45 @@
+package exec
+
+import (
+	"context"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/access"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+)
+
+// work runs a statement that starts or ends work in the background.
+func (r *run) work(context.Context, Sink) error {
+	if err := access.MayRun(r.id.Role, r.st.Kind, ""); err != nil {
+		return err
+	}
+	return fault.New(fault.Unsupported, "%s is not supported", r.st.Kind)
+}
+
+// checkStorage checks that the storage a table names is there.
+func (x *Executor) checkStorage(t *ddl.Table) error {
+	if t.Storage == "" || t.Storage == ident.LocalStorage {
+		return nil
+	}
+	return fault.New(fault.NotFound, "storage %s does not exist; leave STORAGE out for %s",
+		t.Storage, ident.LocalStorage)
+}
+
+// tierValues are the columns of system.tables about the cold tier.
+func tierValues(t *ddl.Table) []value.Value {
+	if !t.HasColdTier() {
+		return []value.Value{value.NullValue, value.NullValue, value.NullValue, value.NullValue}
+	}
+	storage, retention := t.Storage, value.NullValue
+	if storage == "" {
+		storage = ident.LocalStorage
+	}
+	if t.DeletedRetention != 0 {
+		retention = value.NewText(ddl.FormatTTL(t.DeletedRetention))
+	}
+	return []value.Value{
+		text(storage), value.NewBool(t.UserStorage), value.NewText(t.Flush.String()), retention,
+	}
+}
