@@ -94,7 +94,7 @@ func TestQuote_ReadsBack(t *testing.T) {
 			t.Errorf("%q became %q as a name", s, got)
 		}
 	}
-	if got := dialect.UnquoteString(`'\b\n\r\t\Z\0\%\''''`); got != "\b\n\r\t\x1a\x00%''" {
+	if got := dialect.UnquoteString(`'\b\n\r\t\Z\0\%\''''`); got != "\b\n\r\t\x1a\x00\\%''" {
 		t.Errorf("escapes mean %q", got)
 	}
 	if dialect.UnquoteIdent(`"a""b"`) != `a"b` || dialect.UnquoteIdent("a") != "a" {

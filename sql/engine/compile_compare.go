@@ -1,9 +1,6 @@
 package engine
 
 import (
-	"sync"
-
-	"github.com/dolthub/go-mysql-server/sql/expression"
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
@@ -159,36 +156,4 @@ func ordered(a, b value.Value) value.Value {
 		return value.NullValue
 	}
 	return value.NewBool(value.Compare(a, b) <= 0)
-}
-
-// like compiles LIKE of a text column and a literal, with the library's
-// matcher, which one goroutine uses at a time.
-func (c *compiler) like(left term, e *ast.ComparisonExpr) (term, bool, error) {
-	left = labelTerm(left)
-	pattern, ok := c.simple(e.Right)
-	texts := left.kind == value.Text && pattern.kind == value.Text
-	if !ok || e.Escape != nil || !texts || !pattern.constant {
-		return term{}, false, nil
-	}
-	text := pattern.value.Str()
-	if _, err := expression.ConstructLikeMatcher(collation, text, '\\'); err != nil {
-		return term{}, false, err
-	}
-	pool := sync.Pool{New: func() any {
-		m, _ := expression.ConstructLikeMatcher(collation, text, '\\') // it has worked above
-		return &m
-	}}
-	found := e.Operator == ast.LikeStr
-	return truth(func(row []value.Value) (value.Value, error) {
-		v, err := left.eval(row)
-		if err != nil || v.IsNull() {
-			return value.NullValue, err
-		}
-		m, ok := pool.Get().(*expression.LikeMatcher)
-		if !ok {
-			return value.NullValue, errNoMatcher
-		}
-		defer pool.Put(m)
-		return value.NewBool(m.Match(v.Str()) == found), nil
-	}), true, nil
 }

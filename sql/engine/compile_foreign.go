@@ -11,12 +11,9 @@ import (
 	"github.com/dolthub/go-mysql-server/sql/transform"
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
 
-	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/system"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 )
-
-var errNoMatcher = fault.New(fault.Internal, "no matcher for LIKE")
 
 // errForeign says that an expression needs the library. It never leaves this
 // package.

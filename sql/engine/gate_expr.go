@@ -45,7 +45,10 @@ func (g *gate) expr(e ast.Expr, sc *scope) error {
 		if err := g.fitAll(sc, e.Left, e.Right); err != nil {
 			return err
 		}
-		return g.each(sc, e.Left, e.Right, e.Escape)
+		if err := g.escape(e.Escape); err != nil {
+			return err
+		}
+		return g.each(sc, e.Left, e.Right)
 	case *ast.RangeCond:
 		if err := g.fitAll(sc, e.Left, e.From, e.To); err != nil {
 			return err

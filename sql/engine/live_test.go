@@ -341,7 +341,8 @@ func (p predicates) key() string {
 
 func TestCompileLive_ColumnsAreNamedAsTheyAreWritten(t *testing.T) {
 	w := newWorld(t)
-	for _, name := range []string{`body LIKE 'a%'`, `body LIKE 'a\%'`, `id+1`, `id + 1`} {
+	for _, name := range []string{`body LIKE 'a%'`, `body LIKE 'a\%'`, `id+1`, `id + 1`,
+		`LENGTH("body")`, "id::text", "( id )::numeric(5, 2)"} {
 		q, _, err := w.live("SELECT " + name + " FROM messages")
 		if err != nil {
 			t.Fatal(err)

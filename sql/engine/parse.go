@@ -38,7 +38,7 @@ func (e *Engine) parse(text string, env *Env) (st *parsed, err error) {
 			err = fault.New(fault.InvalidSQL, "the statement can't be parsed; write it in another way")
 		}
 	}()
-	p, err := rewrite(text, env)
+	r, p, err := rewrite(text, env)
 	if err != nil {
 		return nil, err
 	}
@@ -46,13 +46,15 @@ func (e *Engine) parse(text string, env *Env) (st *parsed, err error) {
 	if st.Statement, err = parseText(p.main); err != nil {
 		return nil, err
 	}
+	r.writtenNames(st.Statement, "", 0)
 	if p.conflict != nil {
 		if st.conflict, err = p.conflict.parse(); err != nil {
 			return nil, err
 		}
 	}
 	if p.returning != "" {
-		s, err := parseText("SELECT " + p.returning)
+		const before = "SELECT "
+		s, err := parseText(before + p.returning)
 		if err != nil {
 			return nil, err
 		}
@@ -62,6 +64,7 @@ func (e *Engine) parse(text string, env *Env) (st *parsed, err error) {
 				"RETURNING takes a list of columns and ends the statement")
 		}
 		st.returning = list.SelectExprs
+		r.writtenNames(st.returning, before, p.listed)
 	}
 	return st, nil
 }

@@ -38,12 +38,12 @@ type frame struct {
 // rewrite returns text with parameters, quoted names, casts and names of
 // tables in three parts in the parser's own form, and without the clauses that
 // it does not know. The number of parameters is checked against env.
-func rewrite(text string, env *Env) (p pieces, err error) {
+func rewrite(text string, env *Env) (r *rewriter, p pieces, err error) {
 	tokens, err := dialect.Lex(text, dialect.Limits{})
 	if err != nil {
-		return p, err
+		return nil, p, err
 	}
-	r := &rewriter{src: text, env: env, tokens: tokens, out: make([]string, len(tokens)),
+	r = &rewriter{src: text, env: env, tokens: tokens, out: make([]string, len(tokens)),
 		frames: []frame{{query: true}}}
 	for i, t := range tokens {
 		r.out[i] = t.Text(text)
@@ -53,14 +53,15 @@ func rewrite(text string, env *Env) (p pieces, err error) {
 	for i := 0; i < len(tokens); {
 		n, err := r.token(i)
 		if err != nil {
-			return p, err
+			return nil, p, err
 		}
 		i += n
 	}
 	if err := r.checkParams(); err != nil {
-		return p, err
+		return nil, p, err
 	}
-	return r.split(min(conflict, returning), returning)
+	p, err = r.split(min(conflict, returning), returning)
+	return r, p, err
 }
 
 func (r *rewriter) checkParams() error {
@@ -78,6 +79,10 @@ func (r *rewriter) checkParams() error {
 // join puts the tokens from first up to last together. Comments between them
 // become spaces.
 func (r *rewriter) join(first, last int) string {
+	return r.joined(first, last, func(i int) string { return r.out[i] + r.after[i] })
+}
+
+func (r *rewriter) joined(first, last int, text func(i int) string) string {
 	var b strings.Builder
 	b.Grow(len(r.src) + 16)
 	end := 0
@@ -86,16 +91,20 @@ func (r *rewriter) join(first, last int) string {
 	}
 	for i := first; i < last; i++ {
 		t := r.tokens[i]
-		if gap := r.src[end:t.Start]; strings.TrimSpace(gap) == "" {
-			b.WriteString(gap)
-		} else {
-			b.WriteByte(' ')
-		}
-		b.WriteString(r.out[i])
-		b.WriteString(r.after[i])
+		b.WriteString(r.gap(end, int(t.Start)))
+		b.WriteString(text(i))
 		end = int(t.End)
 	}
 	return b.String()
+}
+
+// gap returns what stands between two tokens, comments as a space.
+func (r *rewriter) gap(start, end int) string {
+	gap := r.src[start:end]
+	if strings.TrimSpace(gap) != "" {
+		return " "
+	}
+	return gap
 }
 
 func (r *rewriter) top() *frame { return &r.frames[len(r.frames)-1] }
@@ -124,6 +133,7 @@ func (r *rewriter) token(i int) (int, error) {
 			(r.tokens[i-1].Kind == dialect.Comma || r.wordAt(i-1, "SELECT", "DISTINCT", "ALL")) {
 			r.out[i] = "('')" // the parser panics when it names a result column after ''
 		}
+		r.out[i] = keepEscapes(r.out[i])
 	case dialect.Comma:
 		r.top().expect = r.top().from
 	case dialect.Operator:

@@ -13,6 +13,7 @@ type pieces struct {
 	main      string
 	conflict  *conflictText // nil without ON CONFLICT
 	returning string        // the list behind RETURNING, "" for none
+	listed    int           // the first token of that list
 }
 
 // conflictText is an ON CONFLICT clause.
@@ -93,8 +94,9 @@ func (r *rewriter) split(conflict, returning int) (p pieces, err error) {
 		}
 	}
 	if returning < len(r.tokens) {
-		p.returning = strings.TrimSpace(r.join(returning+1, len(r.tokens)))
-		if p.returning == "" {
+		p.listed = returning + 1
+		p.returning = r.join(p.listed, len(r.tokens))
+		if p.listed == len(r.tokens) {
 			return p, fault.New(fault.InvalidSQL, "RETURNING names no column; write RETURNING *").
 				At(0, int(r.tokens[returning].Start)+1)
 		}

@@ -128,6 +128,9 @@ func (d *direct) where(c *compiler, e ast.Expr, b *bounded) bool {
 			return false // the library reads the keys one by one
 		}
 		b.note(c, e.Left, e.Operator, e.Right)
+		if e.Operator == ast.LikeStr {
+			b.noteLike(c, e)
+		}
 		if turned, ok := turned[e.Operator]; ok {
 			b.note(c, e.Right, turned, e.Left)
 		}
@@ -183,6 +186,11 @@ func (b *bounded) note(c *compiler, column ast.Expr, op string, constant ast.Exp
 	if !ok || !alike(term{kind: v.Kind()}, t) {
 		return
 	}
+	b.bound(i, op, v)
+}
+
+// bound adds a comparison of a column with a value of its kind.
+func (b *bounded) bound(i int, op string, v value.Value) {
 	if *b == nil {
 		*b = make(bounded)
 	}

@@ -277,3 +277,45 @@ func TestFunctions_ListsTheTable(t *testing.T) {
 	}
 	t.Error("SNOWFLAKE_ID is not in the table of functions")
 }
+
+func TestRun_NamesColumnsAsTheyAreWritten(t *testing.T) {
+	w := newWorld(t)
+	w.run("INSERT INTO messages VALUES (1, 1, 'a', 'b')")
+	for _, x := range []struct {
+		sql, names string
+		params     []any
+	}{
+		{"SELECT $2, $1 FROM messages", "$2 $1", []any{1, 2}},
+		{"SELECT  ? , /* x */ ?+1 , id", "? ?+1 id", []any{1, 2}},
+		{"SELECT 1 /* x */ + $1", "1 + $1", []any{1}},
+		{"SELECT 'x', ('y'), 'a\\_b', LENGTH(\"id\"), \"id\", \"id\" AS a, id::text",
+			`x ('y') a\_b LENGTH("id") id a id::text`, nil},
+		{"SELECT * FROM (SELECT id + $1, id::int FROM messages) d", "id + $1 id::int", []any{1}},
+		{"SELECT $1 FROM messages UNION SELECT $2", "$1", []any{1, 2}},
+		{"WITH x AS (SELECT $1) SELECT * FROM x", "$1", []any{1}},
+		{"SELECT body ILIKE 'x' FROM messages", "body ILIKE 'x'", nil},
+	} {
+		if strings.Contains(x.sql, "id") && !strings.Contains(x.sql, "FROM") {
+			x.sql += " FROM messages"
+		}
+		var names []string
+		for _, c := range w.run(x.sql, x.params...).Columns {
+			names = append(names, c.Name)
+		}
+		if got := strings.Join(names, " "); got != x.names {
+			t.Errorf("%s: columns %s, want %s", x.sql, got, x.names)
+		}
+	}
+	for sql, want := range map[string]string{
+		"UPDATE messages SET body = $1 RETURNING  id, $2, body::text":     "id $2 body::text",
+		"DELETE FROM messages WHERE body = ? RETURNING /* x */ ?, id + 1": "? id + 1",
+	} {
+		var names []string
+		for _, c := range w.run(sql, "x", "y").Columns {
+			names = append(names, c.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: columns %s, want %s", sql, got, want)
+		}
+	}
+}

@@ -68,8 +68,7 @@ func veilOuter(
 		ctx *gms.Context, e gms.Expression,
 	) (gms.Expression, transform.TreeIdentity, error) {
 		switch e.(type) {
-		case expression.Comparer, *expression.Between, *expression.InTuple, *expression.IsNull,
-			*expression.Like:
+		case expression.Comparer, *expression.Between, *expression.InTuple, *expression.IsNull:
 			if only(ctx, e, outer) {
 				return &veiled{e}, transform.NewTree, nil
 			}

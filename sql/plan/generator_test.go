@@ -444,7 +444,7 @@ func (g *generator) suiting(k value.Kind, c *ddl.Column) (value.Value, string) {
 		return value.NewString(value.Decimal, s), s
 	case value.Text:
 		return str(pick(g, "a", "b", "c", "abc", "ABC", "a ", "", "it's", "é", "long text", "1", "1e5",
-			"2e99999", "abcde", "x", "y", "zz"))
+			"2e99999", "abcde", "x", "y", "zz", `a\_b`, `\%`))
 	case value.Enum:
 		return str(pick(g, "zz", "a", "a", "abc", "b", "b", "x", "1", "A", ""))
 	case value.Embedding:

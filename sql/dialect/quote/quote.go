@@ -40,7 +40,11 @@ func UnquoteString(s string) string {
 		c := s[i]
 		if (c == '\'' || c == '\\') && i+1 < len(s) {
 			i++
-			if c == '\\' {
+			switch {
+			case c == '\\' && (s[i] == '_' || s[i] == '%'):
+				b.WriteByte(c) // for LIKE to read
+				c = s[i]
+			case c == '\\':
 				c = unescape(s[i])
 			}
 		}
