@@ -6,20 +6,29 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { Proxy } from "./proxy.mjs";
-import { Server, tokenOf } from "./server.mjs";
+import { end, Server, tokenOf, until } from "./server.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 
 function browser() {
   for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
     try {
-      execFileSync(name, ["--version"], { stdio: "ignore" });
+      execFileSync(name, ["--version"], { stdio: "ignore", timeout: 20_000 });
       return name;
     } catch {
       // not this one
     }
   }
   return undefined;
+}
+
+function removed(dir) {
+  try {
+    rmSync(dir, { recursive: true, force: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const found = browser();
@@ -65,10 +74,8 @@ test("in a browser", { skip: found ? false : "no Chromium is installed" }, async
   const chromium = spawn(found, ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
     `--user-data-dir=${home}`, "--remote-debugging-port=0", page], { stdio: "ignore" });
   t.after(async () => {
-    const ended = new Promise((done) => chromium.once("exit", done));
-    chromium.kill();
-    await ended;
-    rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    await end(chromium);
+    await until(() => removed(home), "the profile's folder is gone"); // its processes end later
   });
   const limit = setTimeout(() => reported({ error: "the page reported nothing" }), 60_000);
   const got = await report;

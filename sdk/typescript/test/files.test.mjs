@@ -47,7 +47,10 @@ test("files", async (t) => {
     res.end(req.method === "HEAD" ? undefined : data);
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  t.after(() => server.close());
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   const c = createClient({ url: `http://127.0.0.1:${server.address().port}`, auth: { token: "t" },
     namespace: "app", maxAttempts: 1 });
   const f = c.files();

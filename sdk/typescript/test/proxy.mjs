@@ -32,11 +32,13 @@ export class Proxy {
     });
   }
 
+  // Not resetAndDestroy: after an end that is not through, Node never gets rid of
+  // the handle, and its process spins instead of ending.
   break(pair) {
     if (!this.pairs.delete(pair)) return;
     this.cuts++;
-    pair.client.resetAndDestroy();
-    pair.server.resetAndDestroy();
+    pair.client.destroy();
+    pair.server.destroy();
   }
 
   /** Breaks all connections now. */

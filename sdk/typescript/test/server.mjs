@@ -53,6 +53,21 @@ export function tokenOf(user, seconds = 3600) {
   return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
 }
 
+/** Ends a process, by force when it takes too long: then it fails. */
+export async function end(process, signal = "SIGTERM", within = 30_000) {
+  if (process.pid === undefined || process.exitCode !== null || process.signalCode !== null) return;
+  const ended = new Promise((done) => process.once("exit", done));
+  process.kill(signal);
+  let forced = false;
+  const limit = setTimeout(() => {
+    forced = true;
+    process.kill("SIGKILL");
+  }, within);
+  await ended;
+  clearTimeout(limit);
+  if (forced) throw new Error(`${process.spawnfile} did not end ${within} ms after ${signal}`);
+}
+
 export class Server {
   static async start(t, env = {}) {
     const s = new Server();
@@ -60,11 +75,10 @@ export class Server {
     s.env = env;
     s.port = await freePort();
     s.url = `http://127.0.0.1:${s.port}`;
-    await s.run();
     t.after(async () => {
-      await s.kill("SIGTERM");
-      rmSync(s.dir, { recursive: true, force: true });
+      await s.kill("SIGTERM").finally(() => rmSync(s.dir, { recursive: true, force: true }));
     });
+    await s.run();
     return s;
   }
 
@@ -82,11 +96,10 @@ export class Server {
       },
     });
     closeSync(log);
-    this.ended = new Promise((done, fail) => {
-      this.process.once("exit", done);
-      this.process.once("error", fail);
-    });
+    let failed;
+    this.process.once("error", (e) => (failed = e));
     await until(async () => {
+      if (failed) throw failed;
       if (this.process.exitCode !== null) {
         throw new Error(`the server ended: ${readFileSync(join(this.dir, "log"))}`);
       }
@@ -95,8 +108,7 @@ export class Server {
   }
 
   async kill(signal = "SIGKILL") {
-    this.process.kill(signal);
-    await this.ended;
+    await end(this.process, signal);
   }
 
   async crash() {
