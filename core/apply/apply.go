@@ -69,7 +69,7 @@ func (s *shard) admit(b *store.Batch, v *store.View, c *command.Command) (
 			return out, a, true, err
 		}
 	}
-	if out, err = s.unique(b, v, c, a.present); err != nil || out.Err != nil {
+	if out, err = s.unique(b, v, c, a.present, s.next(c)); err != nil || out.Err != nil {
 		return out, a, true, err
 	}
 	return Outcome{}, a, false, nil
@@ -87,7 +87,11 @@ func (m *Machine) change(
 		}
 	}
 	s.setIndexes(b, c.Indexes)
-	if err := s.moveEntries(b, v, c.Writes, a.present); err != nil {
+	carried, err := s.carry(b, v, c.Writes, a.present)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := s.moveEntries(b, v, c.Writes, a.present, carried); err != nil {
 		return Outcome{}, err
 	}
 	lasts := lastOfRows(c.Writes)
@@ -98,7 +102,11 @@ func (m *Machine) change(
 			continue
 		}
 		t := s.tables[c.Writes[i].Table]
-		change, err := s.stage(b, t, a.write(i, &c.Writes[i], next, lasts[i]))
+		w := a.write(i, &c.Writes[i], next, lasts[i])
+		if carried != nil {
+			w.Entries = carried[i].has
+		}
+		change, err := s.stage(b, t, w)
 		if err != nil {
 			return Outcome{}, err
 		}
@@ -167,7 +175,7 @@ func (s *shard) check(b *store.Batch, v *store.View, w *command.Write, now clock
 	if found {
 		kept := rec // most inserts find none
 		present = &kept
-		if !rec.Deleted && rec.Seq >= clock.ExpiredBelow(now.Time(), t.fence.TTL) {
+		if t.lives(rec, now) {
 			live = rec.Seq
 		}
 	}
@@ -184,6 +192,11 @@ func (s *shard) check(b *store.Batch, v *store.View, w *command.Write, now clock
 	}
 	return nil, Outcome{Err: fault.New(fault.TransactionConflict,
 		"another write changed the same row; run it again")}, nil
+}
+
+// lives reports whether a record is a row that has not expired at now.
+func (t *tableState) lives(rec row.Record, now clock.Seq) bool {
+	return !rec.Deleted && rec.Seq >= clock.ExpiredBelow(now.Time(), t.fence.TTL)
 }
 
 // write returns a command's write as it is staged.

@@ -52,6 +52,32 @@ func TestEngine_ExplainIndexes(t *testing.T) {
 	}
 }
 
+// TestEngine_ExplainIndexesOfLabels reads an index of an ENUM for one label, and
+// where its order is asked for; not for ranges, which are of texts.
+func TestEngine_ExplainIndexesOfLabels(t *testing.T) {
+	b := inMemory(t)
+	b.run(root, "CREATE NAMESPACE app")
+	b.run(root, "CREATE TABLE app.t (id INT PRIMARY KEY, e ENUM('z', 'a', 'm'), c INT, INDEX en (e, c))")
+	for sql, want := range map[string]string{
+		"WHERE e = 'a'":                   "app.t range en e = 'a'",
+		"WHERE e = 'a' AND c = 3":         "Direct plan",
+		"WHERE e = 'a' AND c > 3":         "app.t range en e = 'a' AND c > 3",
+		"WHERE e = 'a' AND c + 1 > 3":     "app.t range en e = 'a'",
+		"WHERE e = 'a' AND LOWER(e) = ''": "app.t range en e = 'a'",
+		"WHERE e IN ('a', 'z')":           "app.t range en e = 'a' OR e = 'z'",
+		"WHERE e > 'a' LIMIT 2":           "app.t scan",
+		"WHERE e = 2":                     "app.t scan",
+		"WHERE e IS NULL":                 "app.t range en e IS NULL",
+		"ORDER BY e DESC, c DESC LIMIT 1": "backward app.t scan en",
+	} {
+		got := b.rows(alice, "EXPLAIN SELECT id FROM app.t "+sql)
+		plain := regexp.MustCompile(`, columns \w+(, \w+)* *| +|\n`).ReplaceAllString(got, " ")
+		if !strings.Contains(plain, want) {
+			t.Errorf("%s:\n%s\nwant %s", sql, got, want)
+		}
+	}
+}
+
 // TestEngine_PlansReadIndexes keeps plans of reads by an index, and leaves to the
 // engine what would come in another order.
 func TestEngine_PlansReadIndexes(t *testing.T) {

@@ -131,6 +131,9 @@ func (t *Table) EntryText(x *Index, columns []byte) string {
 		if err != nil {
 			return ""
 		}
+		if c.Type.Kind == value.Enum && !v.IsNull() {
+			v = c.Type.Label(v)
+		}
 		text := v.Text()
 		if len(text) > most {
 			text = strings.ToValidUTF8(text[:most], "") + "..."
@@ -179,7 +182,7 @@ func (t *Table) indexDefinition(x *Index) string {
 // encoding sorts as the values do.
 func indexed(k value.Kind) bool {
 	switch k {
-	case value.Bool, value.Float32, value.Float64, value.Decimal, value.Time, value.Bytes:
+	case value.Bool, value.Float32, value.Float64, value.Decimal, value.Time, value.Bytes, value.Enum:
 		return true
 	}
 	info, err := k.Info()
@@ -190,11 +193,7 @@ func (t *Table) validateIndexes() error {
 	if len(t.Indexes) == 0 {
 		return nil
 	}
-	switch {
-	case t.Kind == StreamTable:
-		return t.invalid(fault.Unsupported, "is a STREAM table, which is read by its primary key only; "+
-			"leave out its indexes, or make it a USER table")
-	case len(t.Indexes) > MaxIndexes:
+	if len(t.Indexes) > MaxIndexes {
 		return t.invalid(fault.InvalidParameter, "has more than %d indexes", MaxIndexes)
 	}
 	names := make(map[string]bool, len(t.Indexes))
@@ -231,7 +230,7 @@ func (t *Table) validateIndex(x *Index) error {
 		}
 		if !indexed(c.Type.Kind) {
 			return t.invalid(fault.Unsupported, "has column %s of type %s, which can't stand in an index; "+
-				"index a number, text, uuid, date or time", c.Name, c.Type.SQL())
+				"index a number, text, enum, uuid, date or time", c.Name, c.Type.SQL())
 		}
 	}
 	return nil

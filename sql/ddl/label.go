@@ -36,6 +36,15 @@ func (t Type) Labelled(label string) (value.Value, error) {
 		quote.String(shown), hint, t.labelList(shownLabels))
 }
 
+// Label returns an Enum of type t with the label of its position; one that t has
+// not is returned as it is.
+func (t Type) Label(v value.Value) value.Value {
+	if n := v.Uint(); n > 0 && n <= uint64(len(t.Labels)) {
+		return value.NewEnum(int(n), t.Labels[n-1])
+	}
+	return v
+}
+
 // shownLabels is how many labels stand in a message.
 const shownLabels = 20
 

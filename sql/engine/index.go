@@ -104,8 +104,7 @@ func sortSpans(spans []span) {
 func (x tableIndex) span(rg gms.MySQLRange) (s span, point, empty bool) {
 	known := make(map[int]*limits, len(rg))
 	for i, col := range rg {
-		kind := x.path.def.Columns[x.columns[i]].Type.Kind
-		if l := limitsOf(kind, col); l != nil {
+		if l := limitsOf(x.path.def.Columns[x.columns[i]].Type, col); l != nil {
 			known[x.columns[i]] = l
 		}
 	}
@@ -113,8 +112,11 @@ func (x tableIndex) span(rg gms.MySQLRange) (s span, point, empty bool) {
 }
 
 // limitsOf returns what a range says of a column, nil for nothing.
-func limitsOf(kind value.Kind, col gms.MySQLRangeColumnExpr) *limits {
-	l := &limits{}
+func limitsOf(t ddl.Type, col gms.MySQLRangeColumnExpr) *limits {
+	if text, ok := oneText(col); ok && t.Kind == value.Enum {
+		return labelled(t, text)
+	}
+	kind, l := t.Kind, &limits{}
 	var above, ok bool
 	switch col.LowerBound.(type) {
 	case gms.BelowNull:
@@ -142,6 +144,18 @@ func limitsOf(kind value.Kind, col gms.MySQLRangeColumnExpr) *limits {
 		return nil
 	}
 	return l
+}
+
+// oneText returns the text that a range holds, if it is just one.
+func oneText(col gms.MySQLRangeColumnExpr) (string, bool) {
+	lower, isBelow := col.LowerBound.(gms.Below)
+	upper, isAbove := col.UpperBound.(gms.Above)
+	if !isBelow || !isAbove {
+		return "", false
+	}
+	lo, isText := lower.Key.(string)
+	hi, areTexts := upper.Key.(string)
+	return lo, isText && areTexts && lo == hi
 }
 
 // bound returns the value of a range's cut as a key of kind k, and whether
@@ -191,12 +205,17 @@ func (x tableIndex) Expressions() []string {
 	return out
 }
 
-// ColumnExpressionTypes implements gms.Index.
+// ColumnExpressionTypes implements gms.Index. The library computes with ranges
+// as their column is compared, so those of an ENUM are of texts.
 func (x tableIndex) ColumnExpressionTypes(*gms.Context) []gms.ColumnExpressionType {
 	names := x.Expressions()
 	out := make([]gms.ColumnExpressionType, len(names))
 	for i, c := range x.columns {
-		out[i] = gms.ColumnExpressionType{Expression: names[i], Type: x.rel.schema[c].Type}
+		t := x.rel.schema[c].Type
+		if _, ok := t.(*labels); ok {
+			t = longText
+		}
+		out[i] = gms.ColumnExpressionType{Expression: names[i], Type: t}
 	}
 	return out
 }
@@ -211,7 +230,7 @@ func (x tableIndex) IsUnique() bool {
 	}
 	return x.path.index.Unique && !slices.ContainsFunc(x.columns, func(c int) bool {
 		kind := x.path.def.Columns[c].Type.Kind
-		return !x.path.neverNull(c) || kind == value.Text || kind == value.Bytes
+		return !x.path.neverNull(c) || kind == value.Text || kind == value.Bytes || kind == value.Enum
 	})
 }
 

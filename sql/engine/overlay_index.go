@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/writeset"
@@ -19,8 +20,8 @@ import (
 // the order of the index.
 func (t *target) indexed(x *ddl.Index, s span, reverse bool) records {
 	env := t.run.env
-	stored := t.store.RowsByIndex(env.View, t.owner, x.ID,
-		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse})
+	stored := &unexpiredIndexed{t.store.RowsByIndex(env.View, t.owner, x.ID,
+		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse}), t.expired}
 	if env.Pending == nil || env.Pending.Len() == 0 {
 		return stored
 	}
@@ -31,11 +32,23 @@ func (t *target) indexed(x *ddl.Index, s span, reverse bool) records {
 	return &overlaidIndex{t: t, rows: stored, held: held, reverse: reverse}
 }
 
+// unexpiredIndexed is unexpired for rows that are found by an index.
+type unexpiredIndexed struct {
+	*table.Indexed
+	expired clock.Seq // 0 in tables without a TTL
+}
+
+func (u *unexpiredIndexed) Record() row.Record {
+	rec := u.Indexed.Record()
+	rec.Deleted = rec.Deleted || rec.Seq < u.expired
+	return rec
+}
+
 // overlaidIndex merges stored rows with those of pending writes, both in the
 // order of an index.
 type overlaidIndex struct {
 	t       *target
-	rows    *table.Indexed
+	rows    *unexpiredIndexed
 	ahead   bool // rows stands on a row that was not given yet
 	ended   bool // rows has no more
 	held    []writeset.Held
@@ -155,6 +168,7 @@ func (k *keyed) Next() bool {
 		k.rec, _, k.err = k.t.recordAt(k.pk)
 	} else {
 		k.rec, k.err = k.t.store.Indexed(k.t.run.env.View, k.t.owner, k.pk)
+		k.rec.Deleted = k.rec.Deleted || k.rec.Seq < k.t.expired
 	}
 	return k.err == nil
 }

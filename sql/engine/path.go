@@ -142,6 +142,16 @@ func (p *path) whole(at func(column int) *limits) bool {
 	return true
 }
 
+// labelled returns the limits of a column that equals a text, where t is an ENUM.
+func labelled(t ddl.Type, text string) *limits {
+	i := slices.Index(t.Labels, text)
+	if i < 0 {
+		return &limits{null: true, notNull: true} // nothing at all
+	}
+	v := value.NewEnum(i+1, text)
+	return &limits{lo: v, hi: v, hiIncl: true, notNull: true}
+}
+
 func (p *path) neverNull(c int) bool { return p.def.Columns[c].NotNull || p.def.IsKey(c) }
 
 // bounds returns the keys that begin with prefix and whose next column is
@@ -170,9 +180,12 @@ func (l *limits) bounds(prefix []byte) span {
 }
 
 // placed returns v as a column of kind k holds it, unless it has no place of
-// its own among the column's values.
+// its own among the column's values. A text has none among labels: these are
+// compared as texts, and stand in the order of their positions.
 func placed(k value.Kind, v value.Value) (value.Value, bool) {
 	switch k {
+	case value.Enum:
+		return v, false
 	case value.Time, value.Bytes:
 		return v, v.Kind() == k
 	}

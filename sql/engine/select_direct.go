@@ -182,7 +182,12 @@ func (b *bounded) note(c *compiler, column ast.Expr, op string, constant ast.Exp
 		return
 	}
 	i := c.src.target.def.Column(name)
-	v, ok := placed(c.src.target.def.Columns[i].Type.Kind, t.value)
+	of := c.src.target.def.Columns[i].Type
+	if of.Kind == value.Enum && t.kind == value.Text && op == ast.EqualStr {
+		b.labelled(i, labelled(of, t.value.Str()))
+		return
+	}
+	v, ok := placed(of.Kind, t.value)
 	if !ok || !alike(term{kind: v.Kind()}, t) {
 		return
 	}
@@ -191,14 +196,7 @@ func (b *bounded) note(c *compiler, column ast.Expr, op string, constant ast.Exp
 
 // bound adds a comparison of a column with a value of its kind.
 func (b *bounded) bound(i int, op string, v value.Value) {
-	if *b == nil {
-		*b = make(bounded)
-	}
-	l := (*b)[i]
-	if l == nil {
-		l = &limits{notNull: true}
-		(*b)[i] = l
-	}
+	l := b.at(i)
 	if op == ast.EqualStr || op == ast.GreaterEqualStr || op == ast.GreaterThanStr {
 		over := op == ast.GreaterThanStr
 		if d := value.Compare(v, l.lo); l.lo.IsNull() || d > 0 || d == 0 && over {
@@ -210,6 +208,31 @@ func (b *bounded) bound(i int, op string, v value.Value) {
 		if d := value.Compare(v, l.hi); l.hi.IsNull() || d < 0 || d == 0 && !incl {
 			l.hi, l.hiIncl = v, incl
 		}
+	}
+}
+
+// at returns what is said of a column, to be added to.
+func (b *bounded) at(column int) *limits {
+	if *b == nil {
+		*b = make(bounded)
+	}
+	l := (*b)[column]
+	if l == nil {
+		l = &limits{notNull: true}
+		(*b)[column] = l
+	}
+	return l
+}
+
+// labelled notes that a column is one label, or none where l says so or another
+// was noted before.
+func (b *bounded) labelled(column int, l *limits) {
+	had := b.at(column)
+	switch {
+	case had.lo.IsNull() && !had.null:
+		*had = *l
+	case l.null || had.lo != l.lo:
+		*had = limits{null: true, notNull: true}
 	}
 }
 

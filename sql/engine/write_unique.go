@@ -37,6 +37,11 @@ func (w *writer) earlierOwner(e row.Entry) ([]byte, error) {
 		env.Pending != nil && env.Pending.Lookup(id, user, pk) != nil {
 		return nil, err
 	}
+	if w.target.expired > 0 { // who has expired has given it up
+		if _, lives, err := w.target.recordAt(pk); err != nil || !lives {
+			return nil, err
+		}
+	}
 	return pk, nil
 }
 

@@ -210,6 +210,9 @@ func (p *plan) compileKeys(st *statement) bool {
 }
 
 func (p *plan) compileRange(st *statement, col *ddl.Column) (taken int) {
+	if col.Type.Kind == value.Enum {
+		return 0 // compared as text, kept in the order of its labels
+	}
 	for _, c := range st.where {
 		if c.column != col.Name {
 			continue

@@ -117,6 +117,6 @@ func (x *execution) bound(k keyPart) (value.Value, bool) {
 	if !ok {
 		return v, false
 	}
-	v, err := value.Convert(k.column.Type.Kind, v)
+	v, err := k.column.Type.Convert(v)
 	return v, err == nil && !v.IsNull()
 }

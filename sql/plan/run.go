@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,6 +174,12 @@ func (x *execution) appendKey(dst []byte, k keyPart) ([]byte, bool) {
 		} else if v.Kind() != value.UUID {
 			return dst, false
 		}
+	case value.Enum: // only an equal one: labels have an order of their own
+		at := slices.Index(k.column.Type.Labels, v.Str())
+		if v.Kind() != value.Text || at < 0 {
+			return dst, false
+		}
+		return value.AppendKey(dst, value.NewEnum(at+1, v.Str())), true
 	case value.Date, value.DateTime, value.Timestamp:
 		if v.Kind() == value.Text {
 			u, err := value.Parse(kind, v.Str())

@@ -33,19 +33,24 @@ type Change struct {
 	Last  bool      // the last change of its commit
 	Prev  clock.Seq // of the version before, also of a tombstone; 0 when there was none
 	Piece Piece     // of an Append
-	PK    []byte    // aliases the bytes it was read from
+	// Entries are what indexes hold of the row after the change, where whoever
+	// removes the row can't read it. Their Columns alias the bytes they were read
+	// from.
+	Entries []Entry
+	PK      []byte // aliases the bytes it was read from
 }
 
 const (
-	changeFormat       = 1
-	changeFormatAppend = 2 // with a Piece; its operation is Append
+	changeFormat        = 1
+	changeFormatAppend  = 2 // with a Piece; its operation is Append
+	changeFormatEntries = 3 // with Entries, behind the Piece of an Append
 )
 
 const changeLast = 0x80
 
 // AppendChange appends c: format, operation with the last-of-commit bit, the
 // previous seq in eight big-endian bytes, the piece of an Append as three
-// varints, primary key.
+// varints, the entries if there are any, primary key.
 func AppendChange(dst []byte, c Change) []byte {
 	op, format := byte(c.Op), byte(changeFormat)
 	if c.Last {
@@ -54,6 +59,9 @@ func AppendChange(dst []byte, c Change) []byte {
 	if c.Op == Append {
 		format = changeFormatAppend
 	}
+	if len(c.Entries) > 0 {
+		format = changeFormatEntries // whatever the operation
+	}
 	dst = append(dst, format, op)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(c.Prev))
 	if c.Op == Append {
@@ -61,38 +69,94 @@ func AppendChange(dst []byte, c Change) []byte {
 		dst = binary.AppendUvarint(dst, uint64(c.Piece.Offset))
 		dst = binary.AppendUvarint(dst, uint64(c.Piece.Length))
 	}
+	if len(c.Entries) > 0 {
+		dst = appendEntries(dst, c.Entries)
+	}
 	return append(dst, c.PK...)
+}
+
+// appendEntries appends their number as a varint, and for each the number of the
+// index, the length of the columns with one bit more that says that it is unique,
+// and the columns.
+func appendEntries(dst []byte, list []Entry) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	for _, e := range list {
+		size := uint64(len(e.Columns)) << 1
+		if e.Unique {
+			size |= 1
+		}
+		dst = binary.AppendUvarint(dst, uint64(e.Index))
+		dst = binary.AppendUvarint(dst, size)
+		dst = append(dst, e.Columns...)
+	}
+	return dst
 }
 
 // ParseChange reads a change entry. Its key aliases b.
 func ParseChange(b []byte) (Change, error) {
-	if len(b) < 10 || b[0] != changeFormat && b[0] != changeFormatAppend {
+	if len(b) < 10 || b[0] < changeFormat || b[0] > changeFormatEntries {
 		return Change{}, errChange
 	}
 	op := Op(b[1] &^ changeLast)
 	prev := binary.BigEndian.Uint64(b[2:])
-	known := op >= Insert && op <= Delete
-	if b[0] == changeFormatAppend {
-		known = op == Append
-	}
+	plain := op >= Insert && op <= Delete
+	known := plain && b[0] != changeFormatAppend || op == Append && b[0] != changeFormat
 	if !known || prev > uint64(clock.MaxSeq) {
 		return Change{}, errChange
 	}
 	c := Change{Op: op, Last: b[1]&changeLast != 0, Prev: clock.Seq(prev), PK: b[10:]}
-	if op != Append {
+	if plain && b[0] == changeFormat {
 		return c, nil
 	}
-	var fields [3]uint64
-	for i := range fields {
-		n, size := binary.Uvarint(c.PK)
-		minimal := size == 1 || size > 1 && c.PK[size-1] != 0
-		if !minimal || n > math.MaxUint32 {
-			return Change{}, errChange
-		}
-		fields[i], c.PK = n, c.PK[size:]
+	r := fields{rest: c.PK}
+	if op == Append {
+		c.Piece = Piece{ident.ColumnID(r.number()), int(r.number()), int(r.number())}
 	}
-	c.Piece = Piece{ident.ColumnID(fields[0]), int(fields[1]), int(fields[2])}
+	if b[0] == changeFormatEntries {
+		c.Entries = r.entries()
+	}
+	if c.PK = r.rest; r.bad {
+		return Change{}, errChange
+	}
 	return c, nil
+}
+
+// fields reads what stands before the key of a change. Once bad it stays so.
+type fields struct {
+	rest []byte
+	bad  bool
+}
+
+// number reads a varint of 32 bits in its shortest form.
+func (r *fields) number() uint64 {
+	n, size := binary.Uvarint(r.rest)
+	minimal := size == 1 || size > 1 && r.rest[size-1] != 0
+	if r.bad = r.bad || !minimal || n > math.MaxUint32; r.bad {
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+func (r *fields) entries() []Entry {
+	n := r.number()
+	const least = 2 // bytes of an entry
+	if r.bad = r.bad || n == 0 || n > uint64(len(r.rest)/least); r.bad {
+		return nil
+	}
+	out := make([]Entry, n)
+	for i := range out {
+		x := r.number()
+		size := r.number()
+		unique := size&1 == 1
+		size >>= 1
+		if r.bad = r.bad || size > uint64(len(r.rest)); r.bad {
+			return nil
+		}
+		out[i] = Entry{Index: ident.IndexID(x), Unique: unique, Columns: r.rest[:size:size]}
+		r.rest = r.rest[size:]
+	}
+	return out
 }
 
 var errChange = fault.New(fault.Corruption, "a change index entry is damaged or of a newer format")

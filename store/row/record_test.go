@@ -27,6 +27,11 @@ var changes = []row.Change{
 	{Op: row.Delete, Prev: clock.MaxSeq, PK: []byte{0, 0xFF}},
 	{Op: row.Append, Prev: 7, Piece: row.Piece{Column: 300, Offset: 1 << 20, Length: 5}, PK: []byte("k")},
 	{Op: row.Append, Last: true, Prev: 7, Piece: row.Piece{Column: 1}, PK: []byte{}},
+	{Op: row.Insert, Last: true, PK: []byte("k"), Entries: []row.Entry{
+		{Index: 1, Columns: []byte("ab")}, {Index: 300, Unique: true, Columns: []byte{}},
+	}},
+	{Op: row.Append, Prev: 7, Piece: row.Piece{Column: 1, Offset: 2, Length: 3}, PK: []byte("k"),
+		Entries: []row.Entry{{Index: 1 << 31, Columns: []byte("a")}}},
 }
 
 func TestRecord_RoundTrip(t *testing.T) {
@@ -64,6 +69,11 @@ func TestRecord_Layout(t *testing.T) {
 	if got := hex.EncodeToString(row.AppendChange(nil, c)); got != "0285000000000000030402ac02056b" {
 		t.Errorf("append: %s", got)
 	}
+	c.Entries = []row.Entry{{Index: 1, Columns: []byte("x")}, {Index: 2, Unique: true, Columns: []byte("y")}}
+	if got := hex.EncodeToString(row.AppendChange(nil, c)); got !=
+		"0385000000000000030402ac020502"+"010278"+"020379"+"6b" {
+		t.Errorf("append with entries: %s", got)
+	}
 	if got := hex.EncodeToString(row.Key("a\x00b", []byte("k"))); got != "726100ff6200016b" {
 		t.Errorf("row key: %s", got)
 	}
@@ -96,11 +106,14 @@ func TestParseRecord_Damaged(t *testing.T) {
 	}
 	for name, b := range map[string][]byte{
 		"nothing":              {},
-		"a newer format":       {3, 1, 0, 0, 0, 0, 0, 0, 0, 0},
+		"a newer format":       {4, 1, 0, 0, 0, 0, 0, 0, 0, 0},
 		"an update's piece":    {2, 2, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1},
 		"an append of nothing": {1, 5, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1},
 		"a cut piece":          {2, 5, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1},
 		"a padded number":      {2, 5, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0x81, 0, 1},
+		"no entries":           {3, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1},
+		"a cut entry":          {3, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 9, 1},
+		"too many entries":     {3, 1, 0, 0, 0, 0, 0, 0, 0, 1, 9, 2, 0, 1},
 		"no operation":         {1, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 		"an unknown operation": {1, 4, 0, 0, 0, 0, 0, 0, 0, 0},
 		"a negative sequence":  {1, 1, 0x80, 0, 0, 0, 0, 0, 0, 0},

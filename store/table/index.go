@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/store"
@@ -52,6 +53,40 @@ func (t Table) Owner(v *store.View, b *store.Batch, u ident.UserID, e row.Entry)
 	}
 	_, pk, err = row.SplitEntry(nil, val)
 	return pk, err == nil, err
+}
+
+// Carried returns the entries of a live row that stand beside its last change,
+// over what b will change. There are some in tables whose rows are evicted.
+func (t Table) Carried(v *store.View, b *store.Batch, u ident.UserID, seq clock.Seq) (
+	[]row.Entry, error,
+) {
+	raw, found, err := b.Get(v, t.Part, row.ChangeKey(u, seq))
+	if err != nil || !found {
+		return nil, err
+	}
+	c, err := row.ParseChange(raw)
+	return c.Entries, err
+}
+
+// Carry stages other entries beside the change at seq, which must be there.
+func (t Table) Carry(v *store.View, b *store.Batch, u ident.UserID, seq clock.Seq,
+	entries []row.Entry,
+) error {
+	key := row.ChangeKey(u, seq)
+	raw, found, err := b.Get(v, t.Part, key)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fault.New(fault.Corruption, "partition %s lacks the change of a row", t.Part.Name)
+	}
+	c, err := row.ParseChange(raw)
+	if err != nil {
+		return err
+	}
+	c.Entries = entries
+	b.Put(t.Part, key, row.AppendChange(sized(c.PK), c))
+	return nil
 }
 
 // completeIndex begins the names of the counters that say which indexes are

@@ -27,6 +27,10 @@ type Write struct {
 	Codec   serde.ID
 	Payload []byte
 	Piece   row.Piece // of an Append
+
+	// Entries are all that indexes hold of the new row, in a table whose rows are
+	// evicted: Evict removes them with it. They are not staged themselves.
+	Entries []row.Entry
 }
 
 // Stage puts w into b: the new record in the place of the present one, the
@@ -42,7 +46,7 @@ func (t Table) Stage(b *store.Batch, w Write) (delta int, err error) {
 		return 0, err
 	}
 	next := row.Record{Seq: w.Seq, Schema: w.Schema, Codec: w.Codec, Payload: w.Payload}
-	change := row.Change{Op: w.Op, Last: w.Last, PK: w.PK, Piece: w.Piece}
+	change := row.Change{Op: w.Op, Last: w.Last, PK: w.PK, Piece: w.Piece, Entries: w.Entries}
 	switch w.Op {
 	case row.Delete:
 		next = *w.Present

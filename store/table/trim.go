@@ -32,7 +32,8 @@ func (t Table) Trim(
 // Evict is Trim for a table whose rows are gone when they are older than
 // below: it removes each row that the change before below wrote last too. rows
 // counts the live ones among them, by which the caller lowers the count. A row
-// that was written since is neither removed nor looked at again.
+// that was written since is neither removed nor looked at again. The entries of
+// a row in indexes go with it: its change says what they are.
 func (t Table) Evict(
 	v *store.View, b *store.Batch, from Cursor, below clock.Seq, limit int,
 ) (next Cursor, done bool, removed, rows int, err error) {
@@ -108,7 +109,15 @@ func (s *trim) user(lo, hi []byte) (next []byte, err error) {
 func (s *trim) remove(user ident.UserID, e Entry) error {
 	part := s.table.Part
 	pk := bytes.Clone(e.PK)
-	s.batch.Delete(part, row.ChangeKey(user, e.Seq))
+	key := row.ChangeKey(user, e.Seq)
+	if raw, found, known := s.batch.Lookup(part, key); s.evict && known && found {
+		staged, err := row.ParseChange(raw) // with entries that were added just now
+		if err != nil {
+			return err
+		}
+		e.Change = staged
+	}
+	s.batch.Delete(part, key)
 	if e.Prev != 0 {
 		s.batch.Delete(part, row.VersionKey(user, pk, e.Prev))
 	}
@@ -123,6 +132,11 @@ func (s *trim) remove(user ident.UserID, e Entry) error {
 	}
 	if !rec.Deleted {
 		s.rows++
+		for _, x := range e.Entries {
+			if err := s.table.RemoveEntry(s.view, s.batch, user, pk, x); err != nil {
+				return err
+			}
+		}
 	}
 	s.batch.Delete(part, row.Key(user, pk))
 	return nil
