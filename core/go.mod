@@ -10,6 +10,7 @@ require (
 	github.com/kalamdb/kalamdb-go/live v0.0.0
 	github.com/kalamdb/kalamdb-go/sql v0.0.0
 	github.com/kalamdb/kalamdb-go/store v0.0.0
+	github.com/thejerf/suture/v4 v4.0.6
 	golang.org/x/crypto v0.58.0
 )
 

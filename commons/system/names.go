@@ -43,6 +43,7 @@ const (
 	ErrorCodes   Table = "error_codes"
 	DataTypes    Table = "data_types"
 	Transactions Table = "transactions"
+	Jobs         Table = "jobs"
 )
 
 // RootUser is the account that exists from the first start, with role dba.

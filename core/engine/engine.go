@@ -25,6 +25,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/auth"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/live"
@@ -60,6 +61,7 @@ type Engine struct {
 	auth    *auth.Service
 	audit   *audit.Log
 	exec    *exec.Executor
+	jobs    *job.Manager
 	started time.Time
 
 	revoked atomic.Pointer[func(ident.UserID)] // see OnRevoked
@@ -138,9 +140,12 @@ func (e *Engine) start() (err error) {
 		DB: e.db, Propose: keeper.Write, Gen: gen, Now: e.opts.Now, Logger: e.opts.Logger,
 	})
 	e.sql = sqlengine.New(e.opts.SQL)
+	if err := e.openJobs(keeper, gen); err != nil {
+		return err
+	}
 	e.exec = exec.New(exec.Parts{
 		Keeper: keeper, Machine: e.machine, Catalog: e.catalog, SQL: e.sql,
-		Gen: gen, Audit: e.audit,
+		Gen: gen, Audit: e.audit, Jobs: e.jobs,
 		Auth: e.auth, Hub: e.hub, Now: e.opts.Now,
 		Settings: e.opts.Settings, Figures: e.figures, PlanAll: e.opts.SQL.PlanAll,
 	}, e.opts.Limits)
@@ -149,6 +154,7 @@ func (e *Engine) start() (err error) {
 	if err := e.exec.Recover(ctx); err != nil {
 		return err
 	}
+	e.jobs.Begin()
 	e.wg.Go(func() { e.trimLoop(ctx) })
 	e.wg.Go(func() { e.evictLoop(ctx) })
 	e.wg.Go(func() { e.audit.Run(ctx) })
@@ -177,9 +183,11 @@ func (e *Engine) tellSystemTables() error {
 	return err
 }
 
-// Close ends live queries, finishes the writes that are queued, and closes the
-// store. It returns when all goroutines of the engine have ended. It may be
-// called twice.
+// Close ends live queries and jobs, finishes the writes that are queued, and
+// closes the store. Jobs that can be are taken up again when it is opened the
+// next time; StopJobs gives them time to end before. It returns when all
+// goroutines of the engine have ended; if a job does not end, it leaves the
+// store open and returns an error. It may be called twice.
 func (e *Engine) Close() error {
 	e.once.Do(func() {
 		if e.stop != nil {
@@ -188,6 +196,10 @@ func (e *Engine) Close() error {
 		e.wg.Wait()
 		if e.hub != nil {
 			e.hub.Close()
+		}
+		if _, err := e.StopJobs(atOnce()); err != nil {
+			e.err = err
+			return // a job goes on that uses what would be closed
 		}
 		if e.audit != nil {
 			e.err = e.audit.Flush(context.Background())

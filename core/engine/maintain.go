@@ -170,6 +170,9 @@ func (e *Engine) figures() [][]value.Value {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	add("heap_bytes", int64(mem.HeapAlloc), "bytes")
+	for _, f := range jobFigures(e.jobs.Figures()) {
+		add(f.name, f.value, "jobs")
+	}
 	add("live_queries", int64(e.hub.Len()), "subscriptions")
 	add("open_views", int64(e.db.OpenViews()), "views")
 	add("partitions", int64(len(e.db.Partitions())), "partitions")

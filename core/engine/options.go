@@ -6,6 +6,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/live"
 	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
 )
@@ -50,6 +51,11 @@ type Options struct {
 
 	// AuditRetention is how long system.audit_log is kept; 0 means 90 days.
 	AuditRetention time.Duration
+
+	// Jobs bounds the work in the background; NewID, Now and Logger are the
+	// engine's. JobKinds are kinds of jobs beside its own.
+	Jobs     job.Options
+	JobKinds []job.Kind
 
 	Limits exec.Limits
 	SQL    sqlengine.Options

@@ -19,6 +19,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/audit"
 	"github.com/kalamdb/kalamdb-go/core/auth"
+	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
@@ -54,6 +55,7 @@ type Parts struct {
 	Auth    *auth.Service
 	Hub     *live.Hub
 	Audit   *audit.Log
+	Jobs    *job.Manager
 	Now     func() time.Time
 	// Settings and Figures give the rows of system.settings and system.stats.
 	Settings func() [][]value.Value
@@ -239,7 +241,7 @@ type run struct {
 }
 
 func (r *run) do(ctx context.Context, sink Sink) error {
-	ctx, cancel := context.WithTimeout(ctx, r.x.limits.StatementTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.timeout())
 	defer cancel()
 	if r.st.As != "" {
 		id, err := r.x.Auth.ActAs(ctx, r.id, string(r.st.As))

@@ -44,6 +44,10 @@ func (r *run) show(ctx context.Context, emit Sink) error {
 		return r.killLiveQuery(ctx, n, emit)
 	case *ast.TraceDelivery:
 		return r.traceDelivery(ctx, n, emit)
+	case *ast.ShowJobs:
+		return r.showSystem(ctx, emit, system.Jobs, nil)
+	case *ast.WaitForJob:
+		return r.waitForJob(ctx, n, emit)
 	case *ast.ShowStreams:
 		return r.showSystem(ctx, emit, system.Streams, nil)
 	case *ast.DescribeTable:

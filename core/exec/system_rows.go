@@ -52,6 +52,8 @@ func (s *systemRows) SystemRows(ctx context.Context, t system.Table) ([][]value.
 		return call(s.r.x.Figures), nil
 	case system.LiveQueries:
 		return s.liveQueries()
+	case system.Jobs:
+		return s.jobs()
 	case system.Streams:
 		return s.streams()
 	case system.Transactions:

@@ -1,22 +1,12 @@
 package exec
 
 import (
-	"context"
-
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/value"
-	"github.com/kalamdb/kalamdb-go/core/access"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
 )
-
-// work runs a statement that starts or ends work in the background.
-func (r *run) work(context.Context, Sink) error {
-	if err := access.MayRun(r.id.Role, r.st.Kind, ""); err != nil {
-		return err
-	}
-	return fault.New(fault.Unsupported, "%s is not supported", r.st.Kind)
-}
 
 // checkStorage checks that the storage a table names is there.
 func (x *Executor) checkStorage(t *ddl.Table) error {
@@ -42,4 +32,15 @@ func tierValues(t *ddl.Table) []value.Value {
 	return []value.Value{
 		text(storage), value.NewBool(t.UserStorage), value.NewText(t.Flush.String()), retention,
 	}
+}
+
+// tieredTable finds a table that the caller may know of and whose rows may go
+// cold.
+func (r *run) tieredTable(ref *ast.TableRef) (*ddl.Table, error) {
+	t, err := r.table(ref)
+	if err == nil && !t.HasColdTier() {
+		err = fault.New(fault.Unsupported, "%s is a %s table, whose rows stay hot",
+			t.FullName(), t.Kind)
+	}
+	return t, err
 }

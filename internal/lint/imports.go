@@ -49,6 +49,7 @@ var owners = []struct{ library, folder string }{
 	{"github.com/cockroachdb/pebble", "store/pebblekv"},
 	{"github.com/dgraph-io/badger", "store/badgerkv"},
 	{"github.com/apache/arrow-go", "store/arrowio"},
+	{"github.com/thejerf/suture", "core/job"},
 	{"github.com/dolthub/go-mysql-server", "sql/engine"},
 	{"github.com/dolthub/vitess", "sql/engine"},
 	{"github.com/gobwas/ws", "server/ws"},

@@ -16,11 +16,13 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/wire"
 	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/server/caller"
 	"github.com/kalamdb/kalamdb-go/server/config"
 	"github.com/kalamdb/kalamdb-go/server/front"
@@ -37,6 +39,9 @@ type Options struct {
 	Build  Build
 	Dev    bool      // loopback callers need no credentials
 	Stderr io.Writer // gets the log; nil discards
+
+	// JobKinds are kinds of jobs beside, or in place of, those of the engine.
+	JobKinds []job.Kind
 
 	// Force stops a graceful stop from waiting any longer, once it is closed.
 	// nil is never.
@@ -136,7 +141,9 @@ func newServer(life context.Context, opts Options, log *slog.Logger, l net.Liste
 // open opens the engine and has the API serve it.
 func (s *server) open(opts Options) error {
 	start := time.Now()
-	db, err := engine.Open(dataDir(s.config), engineOptions(opts.Config, s.log))
+	engineOpts := engineOptions(opts.Config, s.log)
+	engineOpts.JobKinds = opts.JobKinds
+	db, err := engine.Open(dataDir(s.config), engineOpts)
 	if err != nil {
 		return err
 	}
@@ -173,9 +180,16 @@ func dataDir(c *config.Config) string {
 }
 
 // cutError says what a stop cut off.
-func cutError(requests, sockets int) error {
-	if requests == 0 && sockets == 0 {
+func cutError(requests, sockets int, jobs []string) error {
+	var parts []string
+	if requests > 0 || sockets > 0 {
+		parts = append(parts, fmt.Sprintf("%d requests and %d websockets", requests, sockets))
+	}
+	if len(jobs) > 0 {
+		parts = append(parts, "jobs: "+strings.Join(jobs, ", "))
+	}
+	if len(parts) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the stop cut off %d requests and %d websockets", requests, sockets)
+	return errors.New("the stop cut off " + strings.Join(parts, "; "))
 }

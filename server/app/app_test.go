@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/wire"
+	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/server/app"
 	"github.com/kalamdb/kalamdb-go/server/servertest"
 )
@@ -185,6 +187,64 @@ func TestRun_Stop(t *testing.T) {
 			t.Error("stop says that nothing was cut off")
 		}
 	})
+}
+
+// A graceful stop waits for the jobs that run; the timeout or a forced one cuts
+// them off and names them, and the next start takes them up again.
+func TestRun_StopOfJobs(t *testing.T) {
+	let := make(chan error)
+	kind := job.Kind{Name: job.Flush, Resume: true, Run: func(ctx context.Context, _ *job.Work) error {
+		select {
+		case err := <-let:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}
+	dir := t.TempDir()
+	run := func(t *testing.T, timeout string) *servertest.Server {
+		t.Helper()
+		c := servertest.Config(t, "KALAMDB_STORAGE_ENGINE=pebble", "KALAMDB_STORAGE_DATA_DIR="+dir,
+			"KALAMDB_SERVER_SHUTDOWN_TIMEOUT="+timeout)
+		return servertest.StartWith(t, app.Options{Config: c, JobKinds: []job.Kind{kind}})
+	}
+	running := func(t *testing.T, s *servertest.Server, n int) {
+		t.Helper()
+		servertest.Eventually(t, "the job runs", func() bool {
+			rows := s.MustSQL(t, servertest.Root(),
+				"SELECT job_id FROM system.jobs WHERE status = 'running'")[0].Rows
+			return len(rows) == n
+		})
+	}
+	s := run(t, "1m")
+	s.MustSQL(t, servertest.Root(), "CREATE NAMESPACE chat")
+	s.MustSQL(t, servertest.Root(), "CREATE TABLE chat.messages (id INT PRIMARY KEY)")
+	s.MustSQL(t, servertest.Root(), "FLUSH TABLE chat.messages")
+	running(t, s, 1)
+	const name = "jobs: flush of chat.messages ("
+	if err := s.ForceStop(); err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("a forced stop: %v", err)
+	}
+	s = run(t, "50ms")
+	running(t, s, 1)
+	if err := s.Stop(); err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("a stop whose time ran out: %v", err)
+	}
+	s = run(t, "1m")
+	running(t, s, 1)
+	s.BeginStop()
+	servertest.Eventually(t, "the stop has begun", func() bool {
+		return strings.Contains(s.Log.String(), "stopping")
+	})
+	let <- nil
+	if err := s.Stop(); err != nil {
+		t.Errorf("a stop that waited: %v", err)
+	}
+	s = run(t, "1m")
+	rows := s.MustSQL(t, servertest.Root(), "SELECT status, attempts FROM system.jobs")[0].Rows
+	if len(rows) != 1 || fmt.Sprint(rows[0]) != "[completed 3]" {
+		t.Errorf("the job is %v", rows)
+	}
 }
 
 func TestRun_RefusesRequestsOverTheLimit(t *testing.T) {

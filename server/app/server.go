@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -34,7 +35,8 @@ type server struct {
 // stop stops accepting and waits for requests and sockets until the shutdown
 // timeout or force. It returns an error that says what it cut off.
 func (s *server) stop(life context.Context, force <-chan struct{}) error {
-	s.log.Info("stopping", "requests", s.api.InFlight(), "websockets", s.connections())
+	s.log.Info("stopping", "requests", s.api.InFlight(), "websockets", s.connections(),
+		"jobs", s.runningJobs())
 	s.api.Stopping()
 	ctx, cancel := context.WithTimeout(life, s.config.Server.ShutdownTimeout)
 	defer cancel()
@@ -53,6 +55,12 @@ func (s *server) stop(life context.Context, force <-chan struct{}) error {
 	if s.sockets != nil {
 		sockets.Go(func() { cutSockets = s.sockets.Close(ctx) })
 	}
+	var jobs sync.WaitGroup
+	var cutJobs []string
+	var stuck error
+	if s.db != nil {
+		jobs.Go(func() { cutJobs, stuck = s.db.StopJobs(ctx) })
+	}
 	cut := 0
 	if err := s.front.Shutdown(ctx); err != nil {
 		cut = s.api.InFlight()
@@ -63,10 +71,21 @@ func (s *server) stop(life context.Context, force <-chan struct{}) error {
 	}
 	sockets.Wait()
 	s.cutRequests()
+	jobs.Wait()
 	cancel()
 	<-watched
 	s.api.Drain() // the engine must not be closed under a handler
-	return cutError(cut, cutSockets)
+	if len(cutJobs) > 0 {
+		s.log.Warn("cut off jobs", "jobs", cutJobs)
+	}
+	return errors.Join(cutError(cut, cutSockets, cutJobs), stuck)
+}
+
+func (s *server) runningJobs() int {
+	if s.db == nil {
+		return 0
+	}
+	return s.db.RunningJobs()
 }
 
 func (s *server) connections() int {

@@ -7,6 +7,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/server/config"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
@@ -25,6 +26,11 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 		RootPassword: c.Auth.RootPassword, JWTSecret: c.Auth.JWTSecret,
 		AccessTTL: c.Auth.AccessTTL, RefreshTTL: c.Auth.RefreshTTL,
 		HistoryRetention: c.Live.HistoryRetention, AuditRetention: c.Retention.AuditLog,
+		Jobs: job.Options{
+			Running: c.Jobs.Running, Queue: c.Jobs.Queue, Attempts: c.Jobs.Attempts,
+			Backoff: c.Jobs.Backoff, MaxBackoff: c.Jobs.MaxBackoff,
+			ProgressInterval: c.Jobs.ProgressInterval, Retention: c.Retention.Jobs,
+		},
 		Limits: exec.Limits{
 			SQL: dialect.Limits{
 				MaxBytes: int(c.Limits.SQLSize), MaxTokens: c.Limits.SQLTokens,

@@ -9,6 +9,7 @@ type Config struct {
 	API       API
 	Storage   Storage
 	Retention Retention
+	Jobs      Jobs
 	Live      Live
 	Limits    Limits
 	Auth      Auth
@@ -59,6 +60,17 @@ func (s Storage) CacheSize() Size {
 // Retention is how long what nobody deletes is kept.
 type Retention struct {
 	AuditLog time.Duration
+	Jobs     time.Duration
+}
+
+// Jobs bounds the work in the background.
+type Jobs struct {
+	Running          int
+	Queue            int
+	Attempts         int
+	Backoff          time.Duration
+	MaxBackoff       time.Duration
+	ProgressInterval time.Duration
 }
 
 // Live bounds live queries and the sockets that carry them.

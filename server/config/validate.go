@@ -28,6 +28,8 @@ func (l *Loaded) validate(in Input) error {
 			"auth.access_ttl is longer than auth.refresh_ttl; a refresh token must live longer"},
 		{c.Limits.SQLSize > c.Limits.BodySize,
 			"limits.sql_size is above limits.body_size, which holds it; raise body_size"},
+		{c.Jobs.Backoff > c.Jobs.MaxBackoff,
+			"jobs.backoff is above jobs.max_backoff, the longest wait; raise max_backoff"},
 		{c.Live.QueueSize > c.Live.SocketSize,
 			"live.queue_size is above live.socket_size, which carries it; raise socket_size"},
 		{c.Live.SocketSize > c.Live.TotalSize,

@@ -44,6 +44,7 @@ var (
 	KeptAudit      = newKept(5, system.AuditLog)
 	// KeptBound has the rows that vanish with a connection.
 	KeptBound = newKept(6, "bound_rows")
+	KeptJobs  = newKept(8, system.Jobs)
 )
 
 func newKept(id ident.TableID, name system.Table) *Kept {
@@ -61,7 +62,8 @@ func newKept(id ident.TableID, name system.Table) *Kept {
 // AllKept returns the stored system tables, whose partitions must exist before
 // a catalogue is opened.
 func AllKept() []*Kept {
-	return []*Kept{KeptNamespaces, KeptTables, KeptUsers, keptCounters, KeptAudit, KeptBound}
+	return []*Kept{KeptNamespaces, KeptTables, KeptUsers, keptCounters, KeptAudit, KeptBound,
+		KeptJobs}
 }
 
 // Table returns the definition under which k's rows are written.
