@@ -24,9 +24,12 @@ type kept struct {
 
 	// Guarded by shard.mu.
 	pos    clock.Seq // told is the result at it
-	behind bool      // there is something newer
-	size   int       // rows of a window that it is shown
-	older  int       // rows that it asked for beyond
+	seen   *version  // told, for Trace
+	made   time.Time // when the result was brought to seen
+	log    evaluationLog
+	behind bool // there is something newer
+	size   int  // rows of a window that it is shown
+	older  int  // rows that it asked for beyond
 }
 
 // step does one piece of work when there is nothing left to hand out.
@@ -78,6 +81,7 @@ func (k *kept) follow(ctx context.Context, s *Subscription) error {
 		s.out = append(s.out, Changed{e})
 	}
 	k.told = a.version
+	k.note(s, a)
 	if older > 0 {
 		k.hand(s, a, size, older)
 	}
@@ -119,6 +123,7 @@ func (k *kept) load(ctx context.Context, s *Subscription) error {
 			return err
 		}
 		k.told, k.at, k.num, pos = a.version, 0, 0, a.pos
+		k.note(s, a)
 	}
 	rest := k.told.shown(k.result.skip, size)[k.at:]
 	b := Batch{Num: k.num, Status: LoadingBatch, Rows: make([][]value.Value, 0, len(rest))}
@@ -148,8 +153,11 @@ func (k *kept) settle(s *Subscription, next state, pos clock.Seq, again bool) {
 	if s.state == ended {
 		return
 	}
-	s.state = next
 	k.pos = max(k.pos, pos)
+	if next == following && s.state != following {
+		s.base = k.pos
+	}
+	s.state = next
 	r := k.result
 	if next == following && (again || !r.resting && (r.aged || r.touched > k.pos)) {
 		k.behind = true
@@ -176,6 +184,7 @@ func (k *kept) resume(ctx context.Context, s *Subscription) error {
 	}
 	pos := max(from, a.pos)
 	k.told, k.num = a.version, 1
+	k.note(s, a)
 	if !s.quiet {
 		s.out = append(s.out, Batch{Status: Ready, LastSeq: pos})
 	}

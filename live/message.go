@@ -166,6 +166,7 @@ type Event struct {
 	Commit bool
 
 	row   clock.Seq // of the row's version, also where Seq is not
+	id    string    // of the entry of a kept result
 	size  int       // bytes, for the bounds of queues
 	once  sync.Once
 	body  []byte

@@ -86,7 +86,8 @@ type result struct {
 	most   int       // entries that were asked for
 	prev   *version
 	cur    *version
-	step   []*Event // from prev to cur, nil until somebody asks
+	made   time.Time // when cur was found to be the result at pos
+	step   []*Event  // from prev to cur, nil until somebody asks
 
 	// Guarded by shard.mu.
 	pos     clock.Seq // cur is the result at it; 0 for no cur
@@ -130,6 +131,7 @@ type answer struct {
 	version *version
 	pos     clock.Seq // version is the result at it
 	events  []*Event  // from what the subscription had to version
+	made    time.Time // when the result was brought to pos
 }
 
 // next brings the result up to date and tells the difference to what a
@@ -151,7 +153,7 @@ func (r *result) next(ctx context.Context, told *version, size, most int) (answe
 			return answer{}, err
 		}
 	}
-	a := answer{version: r.cur}
+	a := answer{version: r.cur, made: r.made}
 	r.shard.mu.Lock()
 	a.pos = r.pos
 	r.shard.mu.Unlock()
@@ -189,7 +191,7 @@ func (r *result) refresh(ctx context.Context) error {
 		r.keeper, r.since = r.newKeeper(), 0
 		return err
 	}
-	r.since = g.applied
+	r.since, r.made = g.applied, r.hub.opts.Now()
 	r.become(g.applied, entries, more)
 	return nil
 }

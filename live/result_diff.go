@@ -226,13 +226,13 @@ func (d *differ) event(m *move, seq clock.Seq, why MatchReason) *Event {
 		e.Ordered, e.Position = true, m.at
 	}
 	if m.now != nil {
-		e.Rows = [][]value.Value{m.now.row}
+		e.Rows, e.id = [][]value.Value{m.now.row}, m.now.id
 	}
 	switch {
 	case m.old == nil:
 		e.Type = Insert
 	case m.now == nil:
-		e.Type = Delete
+		e.Type, e.id = Delete, m.old.id
 		d.setOld(e, m.old, nil)
 	case !d.setAppend(e, m):
 		d.setOld(e, m.old, m.now)

@@ -229,9 +229,12 @@ func (s *Subscription) take(most int) ([]Message, bool) {
 			s.acked = true
 		case Changed:
 			s.delivered++
-			s.log.add(delivery{m.row, now})
+			if s.kept == nil {
+				s.log.add(delivery{m.row, now})
+			}
 			if m.Commit {
 				s.cursor = max(s.cursor, m.Seq)
+				s.kept.handed(now)
 			}
 		case Batch:
 			s.cursor = max(s.cursor, m.LastSeq)

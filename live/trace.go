@@ -25,6 +25,13 @@ const (
 	Lagging    Outcome = "lagging"   // the subscriber will be given it from history
 	Conflated  Outcome = "conflated" // a later change of the row stood for it
 	Delivered  Outcome = "delivered" // it was handed out
+
+	// Of a kept result only. There Conflated is a change of a window's row that
+	// was followed by another before the result was looked at.
+	Pending   Outcome = "pending"   // the result has not been brought up to it yet
+	Evaluated Outcome = "evaluated" // the result has it; what was told is too long ago to be known
+	Shown     Outcome = "shown"     // the row, or its group, is in what the subscriber has
+	Hidden    Outcome = "hidden"    // it is not
 )
 
 // Step is one change of a row, and what became of it.
@@ -37,6 +44,10 @@ type Step struct {
 	// At is when it was handed out, zero when it was not, or too long ago to be
 	// known.
 	At time.Time
+	// Evaluated is when the result was brought past the change, where one is kept.
+	Evaluated time.Time
+	// Position is where the row stands, when it is Shown in an order.
+	Position *int
 }
 
 // delivery is a change that was handed out.
@@ -77,18 +88,15 @@ func (l *deliveryLog) find(seq clock.Seq) (at time.Time, reaches bool) {
 }
 
 // Trace tells what became of the changes of a row that history keeps, the
-// oldest first: of the latest most of them. It reads the store. It fails with
-// NOT_FOUND when there is no such subscription, and with UNSUPPORTED when its
-// query can't be judged row by row.
+// oldest first: of the latest most of them. Of a kept result the type and the
+// reason are what was told of the row, or of its group; those of a query that is
+// run again are not known by row. A last step then has no Op, and says whether
+// the row or its group is shown. Trace reads the store. It fails with NOT_FOUND
+// when there is no such subscription.
 func (h *Hub) Trace(ctx context.Context, id ident.LiveID, pk []byte, most int) ([]Step, error) {
 	s, ok := h.Get(id)
 	if !ok {
 		return nil, fault.New(fault.NotFound, "live query %q does not exist", id)
-	}
-	if s.kept != nil {
-		return nil, fault.New(fault.Unsupported,
-			"live query %q (%s) is told the difference of its results, not the changes of a row; "+
-				"trace a SELECT of the rows alone", id, s.group.query.Kind())
 	}
 	if !h.enter() {
 		return nil, fault.New(fault.ShuttingDown, "the server is shutting down")
@@ -99,32 +107,57 @@ func (h *Hub) Trace(ctx context.Context, id ident.LiveID, pk []byte, most int) (
 		return nil, fault.New(fault.NotFound, "the table of live query %q is gone", id)
 	}
 	defer r.view.Release()
-	versions, err := r.versions(ctx, pk, most+1)
+	t := &tracer{reading: r, pk: pk, im: images{source: h.opts.Source}}
+	steps, err := t.trace(ctx, most)
+	if errors.Is(err, errSchema) {
+		err = fault.New(fault.Unsupported,
+			"the table's schema is newer than live query %q; try again", id)
+	}
+	return steps, err
+}
+
+// tracer is one Trace.
+type tracer struct {
+	*reading
+	pk      []byte
+	im      images
+	was, is bool // the row of im matches before and after its change
+}
+
+func (t *tracer) trace(ctx context.Context, most int) (steps []Step, err error) {
+	versions, err := t.versions(ctx, t.pk, most+1)
 	if err != nil {
 		return nil, err
 	}
-	floor, err := r.rows.Trimmed(r.view)
+	floor, err := t.rows.Trimmed(t.view)
 	if err != nil {
 		return nil, err
 	}
-	var steps []Step
-	im := images{source: h.opts.Source}
+	var last *row.Record
 	for i := range versions {
-		var before *row.Record
-		if i > 0 {
-			before = present(&versions[i-1])
-		} else if len(versions) > most || versions[i].Seq <= floor {
+		before := last
+		last = &versions[i]
+		if i == 0 && (len(versions) > most || last.Seq <= floor) {
 			continue // what was there before it is not known
 		}
-		step, err := s.judgeStep(r, &im, before, &versions[i])
-		if errors.Is(err, errSchema) {
-			return nil, fault.New(fault.Unsupported,
-				"the table's schema is newer than live query %q; try again", id)
+		next := clock.Seq(0)
+		if i+1 < len(versions) {
+			next = versions[i+1].Seq
 		}
+		step, err := t.judge(before, last, next)
 		if err != nil {
 			return nil, err
 		}
 		steps = append(steps, step)
+	}
+	if t.sub.kept != nil {
+		step, known, err := t.standing(last)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			steps = append(steps, step)
+		}
 	}
 	return steps, nil
 }
@@ -162,28 +195,35 @@ func (r *reading) versions(ctx context.Context, pk []byte, most int) (
 	return out, nil
 }
 
-func (s *Subscription) judgeStep(
-	r *reading, im *images, before, after *row.Record,
-) (Step, error) {
+// judge says what became of the change from one version of a row to another.
+// next is the row's next change, 0 for none.
+func (t *tracer) judge(before, after *row.Record, next clock.Seq) (Step, error) {
 	step := Step{Seq: after.Seq, Op: Update}
+	if before != nil {
+		before = present(before)
+	}
 	switch {
 	case after.Deleted:
 		step.Op = Delete
 	case before == nil:
 		step.Op = Insert
 	}
-	im.set(after.Seq, before, present(after))
-	e, err := judge(r.query, im)
+	t.im.set(after.Seq, before, present(after))
+	if t.sub.kept != nil {
+		err := t.judgeKept(&step, next)
+		return step, err
+	}
+	e, err := judge(t.query, &t.im)
 	if err != nil {
 		return step, err
 	}
 	if e != nil {
 		step.Type, step.Reason = e.Type, e.Reason
-		step.Outcome, step.At = s.outcome(after.Seq)
+		step.Outcome, step.At = t.sub.outcome(after.Seq)
 		return step, nil
 	}
 	step.Outcome = Filtered
-	if is, err := matches(r.query, present(after), im.after); is || err != nil {
+	if is, err := matches(t.query, t.im.new, t.im.after); is || err != nil {
 		step.Outcome = Unchanged
 		return step, err
 	}

@@ -110,9 +110,6 @@ func TestEngine_LoadOlder(t *testing.T) {
 	if other.check(); other.told() != "delete/leave 1|2 @1; insert 9 @0." {
 		t.Error("the one who shares the result was told something else")
 	}
-	if _, err := b.db.Hub().Trace(t.Context(), v.sub.ID(), nil, 9); !fault.Is(err, fault.Unsupported) {
-		t.Errorf("a trace of a window: %v", err)
-	}
 	rows := b.view(alice, "SELECT * FROM chat.notes", false)
 	if err := rows.sub.LoadOlder(1); !fault.Is(err, fault.LiveUnsupportedQuery) {
 		t.Errorf("load_older of a query of rows: %v", err)
@@ -341,22 +338,4 @@ func (b *bench) one(who engine.Identity, sql string) string {
 		b.t.Fatalf("%s: %v", sql, err)
 	}
 	return strings.ReplaceAll(strings.Join(texts(res.Rows), "\n"), "|", " ")
-}
-
-// Only a query of rows is told the changes of rows; of the others the answer
-// says what they are told instead.
-func TestEngine_TraceOfKeptResults(t *testing.T) {
-	b := notesBench(t, live.Options{})
-	for sql, kind := range map[string]string{
-		"SELECT id FROM chat.notes ORDER BY n LIMIT 2":                                "window",
-		"SELECT COUNT(*) AS n FROM chat.notes":                                        "aggregate",
-		"SELECT a.id FROM chat.notes a JOIN chat.notes b ON b.id = a.n WHERE b.n = 1": "re-evaluated",
-	} {
-		id := b.view(alice, sql, false).sub.ID()
-		err := b.fails(alice, fault.Unsupported,
-			fmt.Sprintf("TRACE DELIVERY '%s' FOR (1, 1)", id))
-		if !strings.Contains(err.Error(), kind) || !strings.Contains(err.Error(), "trace a SELECT") {
-			t.Errorf("%s: %v", sql, err)
-		}
-	}
 }

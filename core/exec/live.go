@@ -49,11 +49,13 @@ func (r *run) killLiveQuery(ctx context.Context, n *ast.KillLiveQuery, emit Sink
 var traceColumns = []predicate.Column{
 	{Name: "seq", Kind: value.Int64, NotNull: true},
 	{Name: "committed_at", Kind: value.Timestamp, NotNull: true},
-	{Name: "operation", Kind: value.Text, NotNull: true},
+	{Name: "operation", Kind: value.Text}, // NULL where the row stands
 	{Name: "outcome", Kind: value.Text, NotNull: true},
 	{Name: "change_type", Kind: value.Text},
 	{Name: "reason", Kind: value.Text},
 	{Name: "delivered_at", Kind: value.Timestamp},
+	{Name: "evaluated_at", Kind: value.Timestamp}, // of windows and others that are kept
+	{Name: "position", Kind: value.Int64},
 }
 
 func (r *run) traceDelivery(ctx context.Context, n *ast.TraceDelivery, emit Sink) error {
@@ -76,8 +78,12 @@ func (r *run) traceDelivery(ctx context.Context, n *ast.TraceDelivery, emit Sink
 	rows := make([][]value.Value, len(steps))
 	for i, s := range steps {
 		rows[i] = []value.Value{
-			value.NewBigInt(int64(s.Seq)), value.NewTimestamp(s.Seq.Time()), text(s.Op),
+			value.NewBigInt(int64(s.Seq)), value.NewTimestamp(s.Seq.Time()), textOrNull(s.Op),
 			text(s.Outcome), textOrNull(s.Type), textOrNull(s.Reason), timeOf(s.At),
+			timeOf(s.Evaluated), value.NullValue,
+		}
+		if s.Position != nil {
+			rows[i][8] = value.NewBigInt(int64(*s.Position))
 		}
 	}
 	return emit(&Result{Columns: traceColumns, Rows: newFixed(rows)})
