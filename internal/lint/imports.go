@@ -48,7 +48,8 @@ func moduleDirection(f *File) []Finding {
 var owners = []struct{ library, folder string }{
 	{"github.com/cockroachdb/pebble", "store/pebblekv"},
 	{"github.com/dgraph-io/badger", "store/badgerkv"},
-	{"github.com/apache/arrow-go", "store/arrowio"},
+	{"github.com/apache/arrow-go/v18/arrow", "store/arrowio"},
+	{"github.com/apache/arrow-go/v18/parquet", "store/segment"},
 	{"github.com/thejerf/suture", "core/job"},
 	{"github.com/dolthub/go-mysql-server", "sql/engine"},
 	{"github.com/dolthub/vitess", "sql/engine"},

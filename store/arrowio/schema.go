@@ -2,7 +2,8 @@
 // record batches that are bounded in rows and bytes, and the end of the stream.
 //
 // It knows no SQL and no storage; it starts no goroutines. It is the one
-// package that imports the Arrow library.
+// package that imports the Arrow library, beside which store/segment imports that
+// of columnar files.
 package arrowio
 
 import (
