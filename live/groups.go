@@ -181,7 +181,7 @@ func (k *groups) build(ctx context.Context, g *glance) error {
 	if len(g.query.Groups.Keys) == 0 {
 		k.of(nil)
 	}
-	return g.each(ctx, g.query.Groups.Lo, g.query.Groups.Hi, func(vals []value.Value) error {
+	return g.each(ctx, func(vals []value.Value) error {
 		k.count(vals, true)
 		return k.tooLarge(g.hub)
 	})
@@ -197,7 +197,7 @@ func (k *groups) search(ctx context.Context, g *glance) error {
 			}
 		}
 	}
-	err := g.each(ctx, g.query.Groups.Lo, g.query.Groups.Hi, func(vals []value.Value) error {
+	err := g.each(ctx, func(vals []value.Value) error {
 		one := k.of(vals)
 		for i := range one.tallies {
 			if t := &one.tallies[i]; t.lost && !vals[cells[i].From].IsNull() {
@@ -267,11 +267,9 @@ func (k *groups) take(g *glance, changes *table.Changes, im *images) error {
 	return nil
 }
 
-// each gives visit the rows that match, of the keys from lo to hi.
-func (g *glance) each(
-	ctx context.Context, lo, hi []byte, visit func(vals []value.Value) error,
-) (err error) {
-	rows := g.rows.Scan(g.view, g.user, table.Span{Lo: lo, Hi: hi})
+// each gives visit the rows that match.
+func (g *glance) each(ctx context.Context, visit func(vals []value.Value) error) (err error) {
+	rows := g.rows.Scan(g.view, g.user, table.Span{Lo: g.query.Lo, Hi: g.query.Hi})
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	var vals []value.Value
 	for n := 1; rows.Next(); n++ {

@@ -3,11 +3,9 @@ package live
 import (
 	"bytes"
 	"context"
-	"slices"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/value"
-	"github.com/kalamdb/kalamdb-go/sql/predicate"
 	"github.com/kalamdb/kalamdb-go/store/row"
 	"github.com/kalamdb/kalamdb-go/store/table"
 )
@@ -64,8 +62,8 @@ func (r *reading) seek(ctx context.Context) error {
 		return nil
 	}
 	left, below := snap.left, snap.below
-	span := keySpan(r.query)
-	if span.Reverse = true; below != nil {
+	span := table.Span{Lo: r.query.Lo, Hi: r.query.Hi, Reverse: true}
+	if below != nil {
 		span.Hi = below
 	}
 	end, err := r.walk(ctx, span,
@@ -88,30 +86,11 @@ func (r *reading) seek(ctx context.Context) error {
 	return nil
 }
 
-// keySpan returns the primary keys that rows of the result can have, as far as
-// the query compares the first columns of the key for equality.
-func keySpan(q *predicate.Query) table.Span {
-	var prefix []byte
-	for _, k := range q.Table.PrimaryKey {
-		i, found := slices.BinarySearchFunc(q.Equal, k, func(e predicate.Equal, column int) int {
-			return e.Column - column
-		})
-		if !found {
-			break
-		}
-		prefix = value.AppendKey(prefix, q.Equal[i].Value)
-	}
-	if prefix == nil {
-		return table.Span{}
-	}
-	return table.Span{Lo: prefix, Hi: row.PrefixEnd(prefix)}
-}
-
 // page reads rows upwards until a batch is full.
 func (r *reading) page(ctx context.Context) error {
 	snap, opts := r.sub.snap, &r.sub.hub.opts
 	p := *snap
-	span := keySpan(r.query)
+	span := table.Span{Lo: r.query.Lo, Hi: r.query.Hi}
 	if snap.next != nil {
 		span.Lo = snap.next
 	}

@@ -222,22 +222,48 @@ func TestSubscription_readsRowsOfOlderSchemas(t *testing.T) {
 func TestSubscription_snapshotOfAKeyRange(t *testing.T) {
 	w := newWorld(t, memkv.Name, live.Options{ScanRows: 5})
 	w.fill(100)
-	q := follow{}.query()
-	q.Text, q.Equal = "SELECT one", []predicate.Equal{{Column: 0, Value: value.NewBigInt(50)}}
-	q.Match = func(r []value.Value) (bool, error) {
-		if r[0].Int() != 50 {
-			t.Errorf("row %d was read", r[0].Int())
+	key := func(id int64) []byte { return value.AppendKey(nil, value.NewBigInt(id)) }
+	for _, c := range []struct {
+		lo, hi   []byte
+		from, to int64 // ids, to is not one of them
+	}{
+		{key(50), key(51), 50, 51}, {key(93), nil, 93, 101}, {nil, key(8), 1, 8},
+		{key(20), key(41), 20, 41}, {[]byte{}, []byte{}, 0, 0}, {key(60), key(60), 0, 0},
+	} {
+		q := follow{}.query()
+		q.Text, q.Lo, q.Hi = fmt.Sprint("SELECT ", c), c.lo, c.hi
+		q.Match = func(r []value.Value) (bool, error) {
+			if id := r[0].Int(); id < c.from || id >= c.to {
+				t.Errorf("row %d was read for %d to %d", id, c.from, c.to)
+			}
+			return true, nil
 		}
-		return r[0].Int() == 50, nil
-	}
-	one := 1
-	for _, o := range []live.SubscribeOptions{{}, {LastRows: &one}} {
-		s, err := w.hub.Subscribe(live.Spec{Owner: "alice", User: "alice", Query: q, Options: o})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out, _ := drain(t, s); len(out) != 2 || out[1] != "batch of 1" {
-			t.Errorf("told %v", out)
+		for _, last := range []int{-1, 3, 1000} {
+			o := live.SubscribeOptions{BatchSize: 5}
+			want := c.to - c.from
+			if last >= 0 {
+				o.LastRows, want = &last, min(want, int64(last))
+			}
+			s, err := w.hub.Subscribe(live.Spec{Owner: "alice", User: "alice", Query: q, Options: o})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows := int64(0)
+			for ready := false; !ready; s.NextBatch() {
+				msgs, _, err := s.Poll(t.Context(), 9)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, m := range msgs {
+					if b, ok := m.(live.Batch); ok {
+						rows, ready = rows+int64(len(b.Rows)), b.Status == live.Ready
+					}
+				}
+			}
+			if rows != want {
+				t.Errorf("%d to %d, last %d: %d rows", c.from, c.to, last, rows)
+			}
+			s.Close(live.Unsubscribed)
 		}
 	}
 }

@@ -179,7 +179,8 @@ func newEntry(q *predicate.Query, pk []byte, sort string, rec row.Record, vals [
 func (w *window) fill(ctx context.Context, g *glance) (err error) {
 	q := g.query.Window
 	w.rows, w.whole = make([]*entry, 0, min(w.full, 2*maxReserve)), true
-	rows := g.rows.Scan(g.view, g.user, table.Span{Lo: q.Lo, Hi: q.Hi, Reverse: q.Reverse})
+	rows := g.rows.Scan(g.view, g.user,
+		table.Span{Lo: g.query.Lo, Hi: g.query.Hi, Reverse: q.Reverse})
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	inOrder := q.Order == nil
 	slack := w.full // rows beyond, before they are sorted out

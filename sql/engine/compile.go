@@ -70,6 +70,7 @@ func (c *compiler) query(ctx context.Context, text string) (*predicate.Query, er
 	if c.stmt.Where != nil && c.stmt.Limit == nil {
 		q.Equal = c.equalities()
 	}
+	q.Lo, q.Hi = c.keyBounds(c.bounds())
 	c.shield(q, terms, match)
 	return q, nil
 }

@@ -59,6 +59,7 @@ func (run *execution) liveGroups(
 	if err != nil {
 		return nil, "", err
 	}
+	q.Lo, q.Hi = c.keyBounds(c.bounds())
 	c.shield(q, nil, match)
 	q.Project = nil
 	run.engine.live.put(key, q, run.engine.opts.MaxLiveQueries)
@@ -111,7 +112,6 @@ func (c *compiler) groups(columns []predicate.Column) (*predicate.Groups, error)
 		}
 		g.Cells = append(g.Cells, cell)
 	}
-	g.Lo, g.Hi = c.keyBounds(c.bounds())
 	return g, nil
 }
 

@@ -112,7 +112,7 @@ func TestCompileLive_Window(t *testing.T) {
 		if win.Reverse {
 			got += " reversed"
 		}
-		if win.Lo != nil || win.Hi != nil {
+		if q.Lo != nil || q.Hi != nil {
 			got += " bounded"
 		}
 		if got != want {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -116,6 +117,11 @@ func (p predicates) text() string {
 		"UPPER(name)", "NULL", "CONCAT(name, 'b')", "''", "'A'", "'a '")
 }
 
+func (p predicates) bound() string {
+	return p.pick("0", "7", "12", "12.5", "-1", "39", "'20'", "'x'", "NULL", "99999999999999999999", "tiny",
+		"1e1", "true", "20 + 1", "9223372036854775807")
+}
+
 func (p predicates) op() string { return p.pick("=", "<>", "<", "<=", ">", ">=", "<=>") }
 
 func (p predicates) condition(depth int) string {
@@ -129,7 +135,16 @@ func (p predicates) condition(depth int) string {
 		return "(" + p.condition(depth-1) + " OR " + p.condition(depth-1) + ")"
 	}
 	not := p.pick("", "NOT ")
-	switch p.r.IntN(12) {
+	switch p.r.IntN(13) {
+	case 12:
+		id := p.pick("id", "(id)", "id", "kinds.id", "-id")
+		if p.r.IntN(3) == 0 {
+			return id + " " + not + "BETWEEN " + p.bound() + " AND " + p.bound()
+		}
+		if p.r.IntN(3) == 0 {
+			return p.bound() + " " + p.op() + " " + id
+		}
+		return id + " " + p.op() + " " + p.bound()
 	case 10:
 		return "mood " + p.pick(not+"LIKE '%ad'", not+"IN ('sad', 'a', 'x')", "IS "+not+"NULL", p.op()+" mood",
 			not+"BETWEEN 'a' AND 'm'", p.op()+" "+p.text())
@@ -197,6 +212,9 @@ func TestCompileLive_AgreesWithSelect(t *testing.T) {
 			if !ok {
 				continue
 			}
+			if !within(q, row[0]) {
+				t.Fatalf("%s: matches the row with id %d, which is not within the keys", sql, row[0].Int())
+			}
 			vals, err := q.Project(nil, row)
 			if err != nil {
 				t.Fatalf("%s: project: %v", sql, err)
@@ -210,6 +228,12 @@ func TestCompileLive_AgreesWithSelect(t *testing.T) {
 			t.Fatalf("%s: columns\n  live %v\nselect %v", sql, q.Columns, res.Columns)
 		}
 	}
+}
+
+// within reports whether a key of one column is within the bounds of q.
+func within(q *predicate.Query, key value.Value) bool {
+	pk := value.AppendKey(nil, key)
+	return bytes.Compare(pk, q.Lo) >= 0 && (q.Hi == nil || bytes.Compare(pk, q.Hi) < 0)
 }
 
 func evaluationFails(q *predicate.Query, rows [][]value.Value) bool {

@@ -29,7 +29,6 @@ func (c *compiler) window(ctx context.Context) (*predicate.Window, error) {
 	}
 	key := keyPath(c.src.target.def)
 	d := &direct{bounds: c.bounds()}
-	w.Lo, w.Hi = c.keyBounds(d.bounds)
 	if reverse, ok := d.inOrder(c.src, key, s.OrderBy, c.top.sc); ok {
 		w.Reverse = reverse
 		return w, nil

@@ -7,8 +7,6 @@ import "github.com/kalamdb/kalamdb-go/commons/value"
 type Groups struct {
 	Keys  []int // columns of the table; none makes one group of all rows
 	Cells []Cell
-	// Lo and Hi bound the primary keys of the rows that may match, as of Window.
-	Lo, Hi []byte
 }
 
 // Call is an aggregate, or none.

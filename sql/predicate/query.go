@@ -44,6 +44,10 @@ type Query struct {
 	// Equal are comparisons that hold for every row that Match accepts, one for a
 	// column, by column. They help to find queries by rows; Match says it all.
 	Equal []Equal
+	// Lo and Hi bound the primary keys of the rows that Match accepts, encoded: from
+	// Lo, nil for the first, to below Hi, nil for no end. Both are empty where it
+	// accepts none. Nil in a Rerun.
+	Lo, Hi []byte
 	// Project appends the projected values of a row to dst. Nil in Groups and in a
 	// Rerun.
 	Project func(dst, row []value.Value) ([]value.Value, error)

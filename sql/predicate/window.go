@@ -6,9 +6,6 @@ import "github.com/kalamdb/kalamdb-go/commons/value"
 // shows Limit behind the first Offset.
 type Window struct {
 	Offset, Limit int
-	// Lo and Hi bound the primary keys of the rows that may match, encoded; nil
-	// Hi for no end.
-	Lo, Hi []byte
 	// Order appends to dst what rows are ordered by, so that bytes.Compare of
 	// what it appends for two rows is their order; rows that are equal in it are
 	// in the order of the primary key. Nil orders by the primary key alone.
