@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"time"
 )
 
 // Proxy passes TCP connections on to a server and does to them what networks
@@ -21,6 +22,9 @@ type Proxy struct {
 	mu      sync.Mutex
 	flow    sync.Cond // stalled or closed changed; L is mu
 	stalled bool
+	refuses bool
+	upload  int // bytes of a client that pass on each connection; -1 for all
+	rate    int // bytes a second and direction of a connection; 0 for all
 	closed  bool
 	pairs   map[*pair]struct{}
 	cuts    int
@@ -30,6 +34,7 @@ type Proxy struct {
 type pair struct {
 	client, server net.Conn
 	left           int // bytes of the server that still pass; -1 for all
+	sent           int // bytes of the client that have passed
 }
 
 // NewProxy listens on a free port for the server at base.
@@ -42,7 +47,7 @@ func NewProxy(base string) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the proxy: %w", err)
 	}
-	p := &Proxy{URL: "http://" + l.Addr().String(), listener: l, target: u.Host,
+	p := &Proxy{URL: "http://" + l.Addr().String(), listener: l, target: u.Host, upload: -1,
 		pairs: map[*pair]struct{}{}}
 	p.flow.L = &p.mu
 	p.wg.Go(p.accept)
@@ -71,6 +76,34 @@ func (p *Proxy) Stall(on bool) {
 	defer p.mu.Unlock()
 	p.stalled = on
 	p.flow.Broadcast()
+}
+
+// CutUploadsAfter breaks each connection, also those to come, once n bytes of its
+// client have passed; -1 lets all pass.
+func (p *Proxy) CutUploadsAfter(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.upload = n
+}
+
+// Refuse breaks all connections, and each new one at once, until it is called
+// with false.
+func (p *Proxy) Refuse(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refuses = on; on {
+		for pr := range p.pairs {
+			p.breakLocked(pr)
+		}
+	}
+}
+
+// Slow lets so many bytes a second pass in each direction of a connection; 0 is
+// as fast as can be.
+func (p *Proxy) Slow(bytesPerSecond int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rate = bytesPerSecond
 }
 
 // Cuts returns how many connections were broken.
@@ -107,7 +140,7 @@ func (p *Proxy) accept() {
 		pr := &pair{client: c, server: s, left: -1}
 		p.mu.Lock()
 		p.pairs[pr] = struct{}{}
-		if p.closed {
+		if p.closed || p.refuses {
 			p.breakLocked(pr)
 		}
 		p.mu.Unlock()
@@ -124,7 +157,10 @@ func (p *Proxy) copy(pr *pair, to, from net.Conn, fromServer bool) {
 		last := false
 		if fromServer {
 			n, last = p.pass(pr, n)
+		} else {
+			n, last = p.passUpload(pr, n)
 		}
+		p.wait(n)
 		if n > 0 {
 			if _, werr := to.Write(buf[:n]); werr != nil {
 				err = werr
@@ -153,6 +189,28 @@ func (p *Proxy) pass(pr *pair, n int) (int, bool) {
 	n = min(n, pr.left)
 	pr.left -= n
 	return n, pr.left == 0
+}
+
+// passUpload is pass for what a client sends.
+func (p *Proxy) passUpload(pr *pair, n int) (int, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.upload < 0 {
+		return n, false
+	}
+	n = max(0, min(n, p.upload-pr.sent))
+	pr.sent += n
+	return n, pr.sent >= p.upload
+}
+
+// wait takes as long as n bytes may take.
+func (p *Proxy) wait(n int) {
+	p.mu.Lock()
+	rate := p.rate
+	p.mu.Unlock()
+	if rate > 0 {
+		time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
+	}
 }
 
 func (p *Proxy) breakLocked(pr *pair) {

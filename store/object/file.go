@@ -1,0 +1,318 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+)
+
+// draftPrefix begins the names of files that are being written. They lie in the
+// root, where one rename puts them into their place, and are no objects.
+const draftPrefix = ".kalamdb-draft-"
+
+// folder is a Bucket of files in a folder. Nothing outside of the folder is
+// reached, by symbolic links neither.
+type folder struct {
+	dir  string
+	root *os.Root
+	next atomic.Uint64 // number of the next draft
+	// sync makes a file or folder durable; a test counts it.
+	sync func(*os.File) error
+}
+
+var _ Bucket = (*folder)(nil)
+
+// OpenFolder returns the bucket of the files below dir, which is made when it is
+// missing.
+func OpenFolder(dir string) (Bucket, error) {
+	f, err := openFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func openFolder(dir string) (*folder, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fileFault(err, "make the folder %s", dir)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fileFault(err, "open the folder %s", dir)
+	}
+	return &folder{dir: dir, root: root, sync: (*os.File).Sync}, nil
+}
+
+// Put implements Bucket: a draft is written, synced and renamed, and the folders
+// that then hold something new are synced.
+func (f *folder) Put(ctx context.Context, name string, write func(io.Writer) error) error {
+	if err := errors.Join(checkPath(name, false), ended(ctx)); err != nil {
+		return fault.From(err)
+	}
+	draft := draftPrefix + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatUint(f.next.Add(1), 10)
+	err := f.draft(ctx, draft, write)
+	if err == nil {
+		err = f.place(draft, name)
+	}
+	if err == nil {
+		return nil
+	}
+	if rest := f.root.Remove(draft); rest != nil && !errors.Is(rest, fs.ErrNotExist) {
+		err = errors.Join(err, rest)
+	}
+	return err
+}
+
+// draft writes a file whole.
+func (f *folder) draft(ctx context.Context, draft string, write func(io.Writer) error) (err error) {
+	file, err := f.root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return f.fault(err, "make a file in %s", f.dir)
+	}
+	w := &fileWriter{ctx: ctx, file: file}
+	err = write(w)
+	switch {
+	case w.err != nil:
+		err = f.fault(w.err, "write a file in %s", f.dir)
+	case err == nil:
+		if err = f.sync(file); err != nil {
+			err = f.fault(err, "sync a file in %s", f.dir)
+		}
+	}
+	if closing := file.Close(); err == nil && closing != nil {
+		err = f.fault(closing, "close a file in %s", f.dir)
+	}
+	return err
+}
+
+// fileWriter tells errors of the file from those of whoever writes to it.
+type fileWriter struct {
+	ctx  context.Context
+	file *os.File
+	err  error
+}
+
+// Write implements io.Writer.
+func (w *fileWriter) Write(p []byte) (n int, err error) {
+	if w.err == nil {
+		w.err = ended(w.ctx)
+	}
+	if w.err == nil {
+		n, w.err = w.file.Write(p)
+	}
+	return n, w.err
+}
+
+// place renames a draft into its place and makes that durable. All folders above
+// are synced, since another Put may have made one of them and not be done; a
+// folder that did not change costs nothing.
+func (f *folder) place(draft, name string) error {
+	err := fs.ErrNotExist
+	for try := 0; errors.Is(err, fs.ErrNotExist) && try < 10; try++ { // Delete may remove the folder
+		if err := f.root.MkdirAll(path.Dir(name), 0o750); err != nil {
+			return f.fault(err, "make the folder of %s", clip(name))
+		}
+		err = f.root.Rename(draft, name)
+	}
+	if err != nil {
+		return f.fault(err, "put %s into its place", clip(name))
+	}
+	for dir := path.Dir(name); ; dir = path.Dir(dir) {
+		if err := f.syncFolder(dir); err != nil {
+			return f.fault(err, "sync the folder of %s", clip(name))
+		}
+		if dir == "." {
+			return nil
+		}
+	}
+}
+
+func (f *folder) syncFolder(dir string) error {
+	d, err := f.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.sync(d), d.Close())
+}
+
+// Open implements Bucket.
+func (f *folder) Open(ctx context.Context, name string) (Reader, error) {
+	if err := errors.Join(checkPath(name, false), ended(ctx)); err != nil {
+		return nil, fault.From(err)
+	}
+	info, err := f.root.Stat(name)
+	switch {
+	case err != nil:
+		return nil, f.missing(err, name)
+	case !info.Mode().IsRegular():
+		return nil, missing(name)
+	}
+	return &reader{
+		ctx: context.WithoutCancel(ctx), path: name, size: info.Size(),
+		read: func(ctx context.Context, p []byte, off int64) (int, error) {
+			return f.readAt(ctx, name, p, off)
+		},
+	}, nil
+}
+
+// readAt opens the file for each read: that costs some microseconds, and a
+// thousand readers hold no thousand files open.
+func (f *folder) readAt(ctx context.Context, name string, p []byte, off int64) (int, error) {
+	if err := ended(ctx); err != nil {
+		return 0, err
+	}
+	file, err := f.root.Open(name)
+	if err != nil {
+		return 0, f.missing(err, name)
+	}
+	n, err := file.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = f.fault(err, "read %s", clip(name))
+	}
+	if closing := file.Close(); err == nil && closing != nil {
+		err = f.fault(closing, "close %s", clip(name))
+	}
+	return n, err
+}
+
+// missing returns NOT_FOUND for a file that is not there, and
+// STORAGE_UNAVAILABLE when the whole folder is gone, as of a disk that is not
+// mounted.
+func (f *folder) missing(err error, name string) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f.fault(err, "open %s", clip(name))
+	}
+	if _, gone := os.Stat(f.dir); gone != nil {
+		return f.fault(gone, "open the folder %s", f.dir)
+	}
+	return missing(name)
+}
+
+// List implements Bucket.
+func (f *folder) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		if err := checkPath(prefix, true); err != nil {
+			yield(Info{}, err)
+			return
+		}
+		start := "."
+		if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
+			start = prefix[:i]
+		}
+		err := fs.WalkDir(f.root.FS(), start, func(name string, d fs.DirEntry, err error) error {
+			if end := ended(ctx); end != nil {
+				return end
+			}
+			return f.visit(name, prefix, d, err, yield)
+		})
+		if err != nil && !errors.Is(err, fs.SkipAll) {
+			yield(Info{}, f.fault(err, "list %s", f.dir))
+		}
+	}
+}
+
+// visit yields a file that List walks over.
+func (f *folder) visit(name, prefix string, d fs.DirEntry, err error,
+	yield func(Info, error) bool,
+) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, gone := os.Stat(f.dir); gone != nil {
+			return gone
+		}
+		return nil // it went while we walked
+	case err != nil:
+		return err
+	case d.IsDir():
+		if name != "." && !strings.HasPrefix(name+"/", prefix) && !strings.HasPrefix(prefix, name+"/") {
+			return fs.SkipDir
+		}
+		return nil
+	case !d.Type().IsRegular(), strings.HasPrefix(name, draftPrefix), !strings.HasPrefix(name, prefix):
+		return nil
+	}
+	info, err := d.Info()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !yield(Info{Path: name, Size: info.Size(), Modified: info.ModTime()}, nil) {
+		return fs.SkipAll
+	}
+	return nil
+}
+
+// Delete implements Bucket. Folders that hold nothing any more go as well.
+func (f *folder) Delete(ctx context.Context, name string) error {
+	if err := errors.Join(checkPath(name, false), ended(ctx)); err != nil {
+		return fault.From(err)
+	}
+	if info, err := f.root.Lstat(name); err == nil && info.IsDir() {
+		return nil // no object
+	}
+	err := f.root.Remove(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := f.missing(err, name); !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		return nil
+	}
+	if err != nil {
+		return f.fault(err, "delete %s", clip(name))
+	}
+	dir := path.Dir(name)
+	for ; dir != "."; dir = path.Dir(dir) {
+		if f.root.Remove(dir) != nil {
+			break // it holds something, or the next one tells what is wrong
+		}
+	}
+	if err := f.syncFolder(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return f.fault(err, "sync the folder of %s", clip(name))
+	}
+	return nil
+}
+
+// Sweep implements Bucket.
+func (f *folder) Sweep(ctx context.Context, before time.Time) (n int, err error) {
+	entries, err := fs.ReadDir(f.root.FS(), ".")
+	if err != nil {
+		return 0, f.fault(err, "list %s", f.dir)
+	}
+	for _, e := range entries {
+		if err := ended(ctx); err != nil {
+			return n, err
+		}
+		if !strings.HasPrefix(e.Name(), draftPrefix) {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || !info.ModTime().Before(before) {
+			continue
+		}
+		if err := f.root.Remove(e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return n, f.fault(err, "delete %s", e.Name())
+		}
+		n++
+	}
+	return n, nil
+}
+
+// Close implements Bucket.
+func (f *folder) Close() error { return f.root.Close() }
+
+func (f *folder) fault(err error, format string, args ...any) error {
+	return fileFault(err, "%s", fmt.Sprintf(format, args...))
+}
