@@ -162,6 +162,9 @@ func Healthy(ctx context.Context, url string) bool {
 // PID returns the id of the process that runs now or ran last.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
+// SetEnv replaces the further variables of the next start.
+func (p *Process) SetEnv(env ...string) { p.opts.Env = env }
+
 // DataDir returns the server's data directory.
 func (p *Process) DataDir() string { return p.opts.DataDir }
 

@@ -1,0 +1,6 @@
+//go:build !failpoint
+
+package failpoint
+
+// Here marks a step; see the package.
+func Here(Point) {}
