@@ -39,6 +39,7 @@ type bench struct {
 	only     *regexp.Regexp // parts
 	loads    *regexp.Regexp // of a part
 	print    func(Figure) error
+	million  int       // size of what is large
 	notes    io.Writer // what was skipped, for people
 }
 
@@ -56,6 +57,7 @@ func main() {
 	only := flag.String("only", "", "run only the parts that match this expression")
 	loads := flag.String("load", "", "of them, run only the loads that match this expression")
 	duration := flag.Duration("time", 5*time.Second, "how long each load runs")
+	million := flag.Int("million", 1_000_000, "how many users, or rows, the large parts have")
 	table := flag.Bool("table", false, "print a table for docs/benchmarks.md instead of JSON")
 	flag.Parse()
 	parts, err := regexp.Compile(*only)
@@ -64,7 +66,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
 	}
-	b := &bench{binary: *bin, duration: *duration, only: parts, loads: wanted, notes: os.Stderr}
+	b := &bench{binary: *bin, duration: *duration, only: parts, loads: wanted, million: *million,
+		notes: os.Stderr}
 	b.print = func(f Figure) error { return json.NewEncoder(os.Stdout).Encode(f) }
 	if *table {
 		fmt.Print("| figure | value | unit | clients | durability | conditions |\n" +
@@ -83,23 +86,25 @@ func main() {
 
 func (b *bench) run(ctx context.Context) error {
 	parts := []struct {
-		name string
-		run  func(context.Context) error
+		name  string
+		run   func(context.Context) error
+		large bool // takes minutes: runs only when it is asked for
 	}{
-		{"start", b.start},
-		{"kalamdb", b.kalamdb},
-		{"notify", b.notify},
-		{"append", b.appended},
-		{"stalled", b.stalled},
-		{"subscriptions", b.subscriptions},
-		{"reconnect", b.reconnect},
-		{"rooms", b.rooms},
-		{"fanout", b.fanout},
-		{"own", b.own},
-		{"postgres", b.postgres},
+		{"start", b.start, false},
+		{"kalamdb", b.kalamdb, false},
+		{"notify", b.notify, false},
+		{"append", b.appended, false},
+		{"stalled", b.stalled, false},
+		{"subscriptions", b.subscriptions, false},
+		{"reconnect", b.reconnect, false},
+		{"rooms", b.rooms, false},
+		{"fanout", b.fanout, false},
+		{"own", b.own, false},
+		{"users", b.users, true},
+		{"postgres", b.postgres, false},
 	}
 	for _, p := range parts {
-		if !b.only.MatchString(p.name) {
+		if !b.only.MatchString(p.name) || p.large && b.only.String() == "" {
 			continue
 		}
 		if err := p.run(ctx); err != nil {

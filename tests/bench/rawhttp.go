@@ -26,13 +26,18 @@ func dial(host, authorization, user string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return &conn{net: c, r: bufio.NewReaderSize(c, 16<<10),
+		head: head(host, authorization, user)}, nil
+}
+
+// head returns what a request begins with, up to its length.
+func head(host, authorization, user string) []byte {
 	head := "POST /v1/api/sql HTTP/1.1\r\nHost: " + host +
 		"\r\nContent-Type: application/json\r\nAuthorization: " + authorization + "\r\n"
 	if user != "" {
 		head += "X-USER-ID: " + user + "\r\n"
 	}
-	return &conn{net: c, r: bufio.NewReaderSize(c, 16<<10),
-		head: []byte(head + "Content-Length: ")}, nil
+	return []byte(head + "Content-Length: ")
 }
 
 // ask is do for an answer that must say that it is about a number of rows.
