@@ -127,6 +127,9 @@ type Request struct {
 	// RequestID makes writes repeatable: the same id, user and statement
 	// within 24 hours returns the first result. "" for none.
 	RequestID string
+	// MinSeq has the request wait until what it names is applied: the Result.Seq of
+	// a write, or several with commas between. "" waits for nothing.
+	MinSeq string
 	// Session keeps a transaction open beyond the request; nil rolls one back
 	// that the request leaves open.
 	Session *Session
@@ -161,8 +164,11 @@ type Result struct {
 // request.
 type Sink func(*Result) error
 
-// maxRequestID bounds a request id in bytes.
-const maxRequestID = 256
+// Bounds in bytes. A seq that names every shard of the largest database fits.
+const (
+	maxRequestID = 256
+	maxMinSeq    = 32 << 10
+)
 
 // Run runs the statements of a request one after another. When one fails, those
 // before it stay done, and the *fault.Error names its number and, where known,
@@ -182,6 +188,11 @@ func (x *Executor) Run(ctx context.Context, id session.Identity, req Request, si
 	case req.OneRead && (len(stmts) > 1 || !reads(stmts[0].Kind)):
 		return fault.New(fault.InvalidParameter, "rows are streamed of one statement that reads; "+
 			"send others with Accept: application/json")
+	}
+	if req.MinSeq != "" {
+		if err := x.awaitSeqs(ctx, req.MinSeq); err != nil {
+			return err
+		}
 	}
 	req.as = id.As
 	s := req.Session

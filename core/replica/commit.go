@@ -167,6 +167,7 @@ func (l *Local) finish(f *flight) {
 	}
 	<-l.room
 	if err == nil {
+		l.news.tell()
 		l.publish(f.group)
 	}
 	for _, p := range f.group {

@@ -86,6 +86,7 @@ type Local struct {
 	room    chan struct{} // has a token for each batch that is not durable
 	flights chan *flight  // from the committer to the finisher
 	changed shardChanges  // used by the finisher only
+	news    news          // of batches that became visible
 
 	stats struct{ batches, commands, syncs atomic.Int64 }
 }

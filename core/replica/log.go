@@ -6,6 +6,8 @@ package replica
 import (
 	"context"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/command"
 )
@@ -24,6 +26,9 @@ type Log interface {
 	// are all. A log that can't do it over several shards refuses with
 	// CROSS_SHARD_TRANSACTION.
 	ProposeAll(ctx context.Context, cs []*command.Command) ([]apply.Outcome, error)
+	// Await returns once readers see all that shard s has applied up to seq. When
+	// ctx ends before, it returns its error.
+	Await(ctx context.Context, s ident.ShardID, seq clock.Seq) error
 	// Close refuses further commands, finishes those that are queued and
 	// returns when all is durable.
 	Close() error

@@ -56,6 +56,7 @@ func (a *API) readSQL(x *exchange) (id session.Identity, req engine.Request, err
 	if req.RequestID, err = requestID(x.r, body.RequestID); err != nil {
 		return id, req, err
 	}
+	req.MinSeq = strings.Join(x.r.Header[wire.HeaderMinSeq], ",")
 	req.SQL, req.Remote = body.SQL, caller.Address(x.r.RemoteAddr)
 	req.Namespace = ident.NamespaceID(strings.ToLower(body.NamespaceID))
 	req.Params, req.JSONParams = body.Params, true
