@@ -101,7 +101,7 @@ func TestMayRun(t *testing.T) {
 		dialect.CreateUserTable: creators, dialect.CreateSharedTable: dba,
 		dialect.CreateStreamTable: creators,
 		dialect.CreateUser:        dba, dialect.DropUser: dba, dialect.ShowUsers: dba,
-		dialect.ShowSettings: dba, dialect.DropTable: dba,
+		dialect.ShowSettings: dba, dialect.ClearCache: dba, dialect.DropTable: dba,
 		dialect.AlterTable: dba, dialect.TruncateTable: dba,
 		dialect.CreateIndex: dba, dialect.DropIndex: dba, dialect.ShowIndexes: all,
 		dialect.FlushTable: creators, dialect.FlushAll: creators, dialect.CompactTable: creators,

@@ -38,6 +38,10 @@ func (r *run) show(ctx context.Context, emit Sink) error {
 		return r.showSystem(ctx, emit, system.Users, nil)
 	case *ast.ShowSettings:
 		return r.showSystem(ctx, emit, system.Settings, nil)
+	case *ast.ClearCache:
+		return r.clearCache(emit)
+	case *ast.ShowStats:
+		return r.showStats(n, emit)
 	case *ast.ShowLiveQueries:
 		return r.showSystem(ctx, emit, system.LiveQueries, nil)
 	case *ast.KillLiveQuery:

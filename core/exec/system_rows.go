@@ -231,11 +231,7 @@ func (s *systemRows) partitions() (rows [][]value.Value, err error) {
 			if !ok {
 				continue // of a table that is being made or dropped
 			}
-			n, err := table.Table{Part: p}.Count(s.view)
-			if err != nil {
-				return nil, err
-			}
-			size, err := db.PartitionSize(p)
+			n, size, err := s.r.x.held(s.view, p)
 			if err != nil {
 				return nil, err
 			}

@@ -34,6 +34,7 @@ const (
 	DropUser
 	ShowUsers
 	ShowSettings
+	ClearCache
 	ShowLiveQueries
 	KillLiveQuery
 	TraceDelivery
@@ -108,17 +109,12 @@ const (
 // What ends the statements that change rows.
 const returning = " [RETURNING * | value [AS name], ...]"
 
-// The column definitions that the forms of CREATE TABLE share. A stream has no
-// indexes.
+// The column definitions that the forms of CREATE TABLE share.
 const (
-	tableHead = " TABLE [IF NOT EXISTS] [ns.]t (column type [NOT NULL] " +
-		"[DEFAULT literal | function()] [PRIMARY KEY] "
-	tableKeys = "[AUTO_INCREMENT] [CHECK (condition)] " +
-		"[COMMENT 's'], ... [, PRIMARY KEY (column, ...)] "
-	tableEnd   = "[, [CONSTRAINT name] CHECK (condition)]) "
-	streamBody = tableHead + tableKeys + tableEnd
-	tableBody  = tableHead + "[UNIQUE] " + tableKeys +
-		"[, [UNIQUE] INDEX [i] (column, ...)] " + tableEnd
+	tableBody = " TABLE [IF NOT EXISTS] [ns.]t (column type [NOT NULL] " +
+		"[DEFAULT literal | function()] [PRIMARY KEY] [UNIQUE] [AUTO_INCREMENT] " +
+		"[CHECK (condition)] [COMMENT 's'], ... [, PRIMARY KEY (column, ...)] " +
+		"[, [UNIQUE] INDEX [i] (column, ...)] [, [CONSTRAINT name] CHECK (condition)]) "
 )
 
 // The options of the cold tier; FLUSH ROWS n INTERVAL 's' and STORAGE 'id' may
@@ -133,7 +129,8 @@ var kinds = [kindEnd]KindInfo{
 	Insert: {Area: areaQuery, Text: "INSERT", Who: whoWriters, Class: Write,
 		Form: "INSERT INTO t [(column, ...)] VALUES (value, ...), ... [AS new] | SELECT ... " +
 			"[ON DUPLICATE KEY UPDATE column = value, ...] " +
-			"[ON CONFLICT [(key column, ...)] DO NOTHING | DO UPDATE SET column = value, ... [WHERE ...]]" +
+			"[ON CONFLICT [(key column, ...) | ON CONSTRAINT index] " +
+			"DO NOTHING | DO UPDATE SET column = value, ... [WHERE ...]]" +
 			returning,
 		Example: "INSERT INTO chat.messages (id, content) VALUES (1, 'hello')"},
 	Update: {Area: areaQuery, Text: "UPDATE", Who: whoWriters, Class: Write,
@@ -177,7 +174,7 @@ var kinds = [kindEnd]KindInfo{
 			"WITH (ACCESS = 'public')"},
 	CreateStreamTable: {Area: areaTable, Text: "CREATE STREAM TABLE", Who: whoMakers,
 		Class: Schema,
-		Form: "CREATE STREAM" + streamBody + "WITH (TTL = '10s' | TTL_SECONDS = n " +
+		Form: "CREATE STREAM" + tableBody + "WITH (TTL = '10s' | TTL_SECONDS = n " +
 			"[, SCOPE = 'user' | 'namespace'] [, CODEC = 'row', COMMENT = 's'])",
 		Example: "CREATE STREAM TABLE chat.typing (room INT, who TEXT, PRIMARY KEY (room, who)) " +
 			"WITH (TTL = '10s')"},
@@ -227,6 +224,8 @@ var kinds = [kindEnd]KindInfo{
 
 	ShowSettings: {Area: areaOther, Text: "SHOW SETTINGS", Who: whoDBA, Class: Session,
 		Form: "SHOW SETTINGS", Example: "SHOW SETTINGS"},
+	ClearCache: {Area: areaOther, Text: "CLEAR CACHE", Who: whoDBA, Class: Session,
+		Form: "CLEAR CACHE", Example: "CLEAR CACHE"},
 	ShowLiveQueries: {Area: areaLive, Text: "SHOW LIVE QUERIES", Who: whoOwn, Class: Session,
 		Form: "SHOW LIVE QUERIES", Example: "SHOW LIVE QUERIES"},
 	KillLiveQuery: {Area: areaLive, Text: "KILL LIVE QUERY", Who: whoOwn, Class: Session,

@@ -34,6 +34,7 @@ const (
 	wordStorage   = "STORAGE"
 	wordCheck     = "CHECK"
 	wordWait      = "WAIT"
+	wordClear     = "CLEAR"
 )
 
 // engineKinds are the statements that the query engine parses itself.
@@ -47,13 +48,14 @@ var ownWords = []string{
 	wordWith, wordExplain, wordCreate, wordAlter, wordDrop, wordShow, wordUse, wordDescribe,
 	wordDesc, wordSubscribe, wordExecute, wordTruncate, wordBegin, wordStart, wordCommit,
 	wordRollback, wordKill, wordTrace, wordFlush, wordCompact, wordStorage, wordCheck, wordWait,
+	wordClear,
 }
 
 // notOffered are the first words of statements that are SQL, or will be ours,
 // and are refused by name. The values say what to do instead.
 var notOffered = map[string]string{
 	"ACK": "", "ANALYZE": "", "BACKUP": "", "BINLOG": "", "CACHE": "",
-	"CALL": "", "CHANGE": "", "CHECKSUM": "", "CLEAR": "", "CLUSTER": "",
+	"CALL": "", "CHANGE": "", "CHECKSUM": "", "CLUSTER": "",
 	"CONSUME": "", "COPY": "", "DEALLOCATE": "", "DECLARE": "",
 	"DO": "use SELECT", "END": "", "ERASE": "", "EXPORT": "", "FETCH": "",
 	"GRANT": "rights go by role: ALTER USER 'id' SET ROLE r", "HANDLER": "", "HELP": "",
@@ -103,6 +105,8 @@ func (p *parser) statement() (Kind, Node, error) {
 		return p.kill()
 	case wordTrace:
 		return p.traceDelivery()
+	case wordClear:
+		return p.clearCache()
 	}
 	return p.tierStatement(word)
 }
@@ -203,7 +207,7 @@ func (p *parser) unknown(word string) (Kind, Node, error) {
 func (p *parser) secondWord(first string) string {
 	switch first {
 	case "LOAD", "SET", "START", "LOCK", "UNLOCK", "BACKUP", "RESTORE", "CLUSTER",
-		"CLEAR", "KILL", "EXPORT", "IMPORT", "ERASE", "RENAME", "RUN":
+		"KILL", "EXPORT", "IMPORT", "ERASE", "RENAME", "RUN":
 		switch word := p.word(); word {
 		case "DATA", "XML", "GLOBAL", "SESSION", "NAMES", "TRANSACTION", "TABLE", "TABLES", "ALL",
 			"DATABASE", "NAMESPACE", "FLUSH", "COMPACT", "JOIN", "LEAVE", "CACHE", "JOB", "USER",
@@ -353,6 +357,15 @@ func (p *parser) show() (Kind, Node, error) {
 	}
 	return 0, nil, p.object(wordShow, []string{"NAMESPACES", "TABLES", "USERS", "SETTINGS",
 		"LIVE", "STREAMS", "JOBS", "MANIFEST", "STATS", "COLUMNS", "INDEX", "CREATE"}, otherShows)
+}
+
+// clearCache reads CLEAR CACHE.
+func (p *parser) clearCache() (Kind, Node, error) {
+	p.next()
+	if err := p.expect("CACHE"); err != nil {
+		return 0, nil, err
+	}
+	return p.complete(ClearCache, &ast.ClearCache{})
 }
 
 // complete returns a statement that has nothing more to say.

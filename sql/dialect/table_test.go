@@ -203,8 +203,6 @@ func TestParse_RefusesTables(t *testing.T) {
 		{"(a INT PRIMARY KEY, KEY i (a, a))", fault.InvalidSQL, 0, "twice"},
 		{"(a INT PRIMARY KEY, KEY i (a), KEY I (a))", fault.InvalidSQL, 0, "index i twice"},
 		{"(a INT PRIMARY KEY, j JSON, KEY i (j))", fault.Unsupported, 0, "JSON"},
-		{"(a INT PRIMARY KEY, KEY i (a)) WITH (TYPE = 'STREAM', TTL = '1s')", fault.Unsupported, 0,
-			"STREAM"},
 		{"(a INT, FOREIGN KEY (a) REFERENCES b (c))", fault.Unsupported, 9, "FOREIGN KEY"},
 		{"(a INT, CONSTRAINT u UNIQUE (b))", fault.ColumnNotFound, 30, "column \"b\""},
 		{"(a TEXT COLLATE utf8mb4_bin)", fault.Unsupported, 9, "COLLATE"},

@@ -125,3 +125,20 @@ func (c *recent[K, V]) put(k K, v V, most int) {
 		c.order.Remove(last)
 	}
 }
+
+// clear forgets all and returns how many there were.
+func (c *recent[K, V]) clear() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.order.Len()
+	c.order.Init()
+	c.byKey = nil
+	return n
+}
+
+// ClearPredicates forgets the compiled queries of live queries and of CHECK
+// constraints, and returns how many there were. Those in use stay.
+func (e *Engine) ClearPredicates() int {
+	e.texts.clear()
+	return e.live.clear() + e.checks.clear()
+}

@@ -19,10 +19,11 @@ type parsed struct {
 	returning ast.SelectExprs // nil for none
 }
 
-// conflict is ON CONFLICT (columns) DO NOTHING, or DO UPDATE SET sets WHERE
+// conflict is ON CONFLICT (columns) or ON CONSTRAINT index DO NOTHING, or DO UPDATE SET sets WHERE
 // where.
 type conflict struct {
 	columns []string // lower case; nil without a target
+	index   string   // instead of columns: a unique index, or primary
 	nothing bool
 	sets    ast.AssignmentExprs
 	where   *ast.Where
@@ -44,7 +45,7 @@ func (e *Engine) parse(text string, env *Env) (st *parsed, err error) {
 	}
 	st = &parsed{}
 	if st.Statement, err = parseText(p.main); err != nil {
-		return nil, err
+		return nil, r.unoffered(err)
 	}
 	r.writtenNames(st.Statement, "", 0)
 	if p.conflict != nil {
@@ -78,7 +79,7 @@ func onlyList(s *ast.Select) bool {
 
 // parse reads the assignments of DO UPDATE as those of an UPDATE.
 func (c *conflictText) parse() (*conflict, error) {
-	out := &conflict{columns: c.columns, nothing: c.nothing}
+	out := &conflict{columns: c.columns, index: c.index, nothing: c.nothing}
 	if c.nothing {
 		return out, nil
 	}

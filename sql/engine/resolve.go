@@ -32,7 +32,7 @@ func (run *execution) resolve(n ast.TableName, write bool) (_ *source, err error
 	}
 	def, err := env.Catalog.Table(ident.NamespaceID(ns), strings.ToLower(n.Name.String()))
 	if err != nil {
-		return nil, err
+		return nil, elsewhere(ns, err)
 	}
 	t := &target{run: run, def: def}
 	switch {

@@ -19,6 +19,7 @@ type pieces struct {
 // conflictText is an ON CONFLICT clause.
 type conflictText struct {
 	columns []string // of the target, lower case; nil without a target
+	index   string   // ON CONSTRAINT: the target's name, lower case
 	nothing bool     // DO NOTHING
 	sets    string   // what stands behind SET, with the WHERE, of DO UPDATE
 }
@@ -104,15 +105,14 @@ func (r *rewriter) split(conflict, returning int) (p pieces, err error) {
 	return p, nil
 }
 
-// conflict reads [(column, ...)] DO NOTHING | DO UPDATE SET ... of the tokens
+// conflict reads [(column, ...) | ON CONSTRAINT i] DO NOTHING | DO UPDATE SET ... of the tokens
 // from i to end.
 func (r *rewriter) conflict(i, end int) (*conflictText, error) {
 	c := &conflictText{}
-	if r.wordAt(i, "ON") {
-		return nil, r.unsupported(i, "ON CONFLICT ON CONSTRAINT is not offered; "+
-			"name the columns of the primary key: ON CONFLICT (id)")
-	}
-	if i < end && r.tokens[i].Kind == dialect.LeftParen {
+	if r.wordAt(i, "ON") && r.wordAt(i+1, "CONSTRAINT") && i+2 < end {
+		c.index = strings.ToLower(r.tokens[i+2].Name(r.src))
+		i += 3
+	} else if i < end && r.tokens[i].Kind == dialect.LeftParen {
 		close := r.closing(i)
 		for i++; i < close; i += 2 {
 			t := r.tokens[i]
@@ -136,7 +136,8 @@ func (r *rewriter) conflict(i, end int) (*conflictText, error) {
 		return c, nil
 	}
 	return nil, fault.New(fault.InvalidSQL,
-		"behind ON CONFLICT [(column, ...)] stands DO NOTHING or DO UPDATE SET column = value, ...").
+		"behind ON CONFLICT [(column, ...) | ON CONSTRAINT i] stands DO NOTHING or "+
+			"DO UPDATE SET column = value, ...").
 		At(0, int(r.tokens[min(i, len(r.tokens)-1)].Start)+1)
 }
 

@@ -91,6 +91,9 @@ func (w *writer) newUpsert(s *ast.Insert, c *conflict) (*upsert, error) {
 // setTarget finds the primary key or the unique index that ON CONFLICT names.
 func (u *upsert) setTarget(c *conflict) error {
 	w := u.w
+	if c.index != "" {
+		return u.setTargetIndex(c.index)
+	}
 	if c.columns == nil {
 		if c.nothing {
 			return nil
@@ -115,6 +118,28 @@ func (u *upsert) setTarget(c *conflict) error {
 	}
 	return refuse("ON CONFLICT takes the primary key (%s), not (%s), or the columns of a unique index",
 		strings.Join(w.keyNames(), ", "), strings.Join(c.columns, ", "))
+}
+
+// setTargetIndex finds what ON CONFLICT ON CONSTRAINT names.
+func (u *upsert) setTargetIndex(name string) error {
+	def := u.w.def()
+	if u.keyOnly = name == ddl.PrimaryIndex; u.keyOnly {
+		return nil
+	}
+	known := []string{ddl.PrimaryIndex}
+	for i := range def.Indexes {
+		x := &def.Indexes[i]
+		if !x.Unique || x.Building {
+			continue
+		}
+		if x.Name == name {
+			u.target = x
+			return nil
+		}
+		known = append(known, x.Name)
+	}
+	return fault.New(fault.NotFound, "table %s has no unique index %s for ON CONFLICT ON CONSTRAINT; "+
+		"it has %s", def.FullName(), clip(name), strings.Join(known, ", "))
 }
 
 func sameNames(a, b []string) bool {

@@ -82,6 +82,13 @@ func (c *Cache) Figures() Figures {
 	return Figures{Hits: c.hits.Load(), Misses: c.misses.Load(), Entries: int64(c.known.len())}
 }
 
+// Clear forgets all plans, and returns how many statements were remembered.
+// Those that are running go on.
+func (c *Cache) Clear() int {
+	c.parsed.clear()
+	return c.known.clear()
+}
+
 // Run executes a statement like engine.Engine.Run when it is one of those that
 // have a plan. handled is false when the engine has to run it; nothing was
 // done then. The result's rows are read from env.View while the caller takes

@@ -74,3 +74,12 @@ func (g *generations[V]) put(ns ident.NamespaceID, text string, e *V) {
 	}
 	g.young[key{ns, text}] = e
 }
+
+// clear forgets all entries and returns how many there were.
+func (g *generations[V]) clear() int {
+	n := g.len()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.young, g.old = make(map[key]*V), nil
+	return n
+}

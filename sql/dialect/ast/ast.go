@@ -193,6 +193,9 @@ type ShowUsers struct{}
 // ShowSettings is SHOW SETTINGS.
 type ShowSettings struct{}
 
+// ClearCache is CLEAR CACHE.
+type ClearCache struct{}
+
 // ShowLiveQueries is SHOW LIVE QUERIES.
 type ShowLiveQueries struct{}
 
@@ -308,6 +311,7 @@ func (*AlterUser) node()       {}
 func (*DropUser) node()        {}
 func (*ShowUsers) node()       {}
 func (*ShowSettings) node()    {}
+func (*ClearCache) node()      {}
 func (*ShowLiveQueries) node() {}
 func (*KillLiveQuery) node()   {}
 func (*TraceDelivery) node()   {}
