@@ -16,6 +16,9 @@ const (
 	spaceVersion = 'v' // user | primary key | seq      -> record
 	spaceMeta    = 'm' // name                          -> counter
 	spaceIndex   = 'i' // index | user | columns [| primary key] -> see index.go
+
+	spaceSegment   = 's' // user | segment -> entry of the manifest
+	spaceUnsettled = 'u' // user | segment -> nothing; the entry is pending or dying
 )
 
 // appendUser appends a user id so that ids sort byte by byte and none is a

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	recordFormat    = 1
-	recordFormatRun = 2 // with the column of Record.Run
+	recordFormat     = 1
+	recordFormatRun  = 2 // with the column of Record.Run
+	recordFormatCold = 3 // with that column, 0 for none, and a Place as the payload
 )
 
 const flagDeleted = 1
@@ -27,6 +28,8 @@ type Record struct {
 	Schema  ident.SchemaVersion
 	Codec   serde.ID
 	Deleted bool   // a tombstone: the payload is the row as it was last
+	Cold    bool   // the payload is in a segment; what is here is its Place
+	Thawed  bool   // the payload was fetched from a segment; not stored
 	Payload []byte // aliases the bytes it was read from
 
 	// Run is the column that the last change appended text to; 0 when that was
@@ -34,6 +37,39 @@ type Record struct {
 	// are a run, of which only the last record is kept.
 	Run ident.ColumnID
 	cut int // 1 more than the bytes of Run's text; 0 for all of it
+}
+
+// Place says where in a segment a cold row is.
+type Place struct {
+	Segment ident.SegmentID // not 0
+	Ordinal uint32
+}
+
+const placeSize = 12
+
+// Place returns where the payload of a cold record is; it is zero for others.
+func (r Record) Place() Place {
+	if !r.Cold || len(r.Payload) != placeSize {
+		return Place{}
+	}
+	return Place{
+		Segment: ident.SegmentID(binary.BigEndian.Uint64(r.Payload)),
+		Ordinal: binary.BigEndian.Uint32(r.Payload[8:]),
+	}
+}
+
+// At returns r as the record of a row that is at p in a segment.
+func (r Record) At(p Place) Record {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, placeSize), uint64(p.Segment))
+	r.Payload, r.Cold, r.Thawed = binary.BigEndian.AppendUint32(b, p.Ordinal), true, false
+	return r
+}
+
+// Thaw returns a cold record with its payload, as it was written with a schema
+// version and a codec that need not be those of the record before.
+func (r Record) Thaw(s ident.SchemaVersion, codec serde.ID, payload []byte) Record {
+	r.Schema, r.Codec, r.Payload, r.Cold, r.Thawed = s, codec, payload, false, true
+	return r
 }
 
 // Before returns r as it was earlier in its run, at seq, when the text of the
@@ -45,20 +81,23 @@ func (r Record) Before(seq clock.Seq, length int) Record {
 }
 
 // AppendRecord appends r: format, codec, flags, schema version as a varint, seq
-// in eight big-endian bytes, the column of a run as a varint, payload.
+// in eight big-endian bytes, the column of a run as a varint, payload or place.
 func AppendRecord(dst []byte, r Record) []byte {
 	var flags byte
 	if r.Deleted {
 		flags |= flagDeleted
 	}
 	format := byte(recordFormat)
-	if r.Run != 0 {
+	switch {
+	case r.Cold:
+		format = recordFormatCold
+	case r.Run != 0:
 		format = recordFormatRun
 	}
 	dst = append(dst, format, byte(r.Codec), flags)
 	dst = binary.AppendUvarint(dst, uint64(r.Schema))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(r.Seq))
-	if r.Run != 0 {
+	if format != recordFormat {
 		dst = binary.AppendUvarint(dst, uint64(r.Run))
 	}
 	return append(dst, r.Payload...)
@@ -74,7 +113,8 @@ func ParseRecord(b []byte) (r Record, err error) {
 // After an error r is empty.
 func (r *Record) Parse(b []byte) error {
 	*r = Record{}
-	if len(b) < 12 || b[0] != recordFormat && b[0] != recordFormatRun || b[2]&^flagDeleted != 0 {
+	if len(b) < 12 || b[0]-recordFormat > recordFormatCold-recordFormat ||
+		b[2]&^flagDeleted != 0 {
 		return errRecord
 	}
 	version, n := uint64(b[3]), 1
@@ -89,13 +129,18 @@ func (r *Record) Parse(b []byte) error {
 		return errRecord
 	}
 	payload, run := b[3+n+8:], uint64(0)
-	if b[0] == recordFormatRun {
+	if b[0] != recordFormat {
 		run, n = binary.Uvarint(payload)
-		if n <= 0 || run == 0 || run > 1<<32-1 {
+		if n <= 0 || run > 1<<32-1 || run == 0 && b[0] == recordFormatRun {
 			return errRecord
 		}
 		payload = payload[n:]
 	}
+	if b[0] == recordFormatCold && (len(payload) != placeSize || b[2] != 0 ||
+		binary.BigEndian.Uint64(payload) == 0) {
+		return errRecord
+	}
+	r.Cold = b[0] == recordFormatCold
 	r.Seq, r.Schema, r.Codec = clock.Seq(seq), ident.SchemaVersion(version), serde.ID(b[1])
 	r.Deleted, r.Payload, r.Run = b[2]&flagDeleted != 0, payload, ident.ColumnID(run)
 	return nil

@@ -19,6 +19,8 @@ var records = []row.Record{
 	{Seq: clock.MaxSeq, Schema: 1<<32 - 1, Codec: serde.CBOR, Deleted: true, Payload: []byte{}},
 	{Seq: 1 << 50, Schema: 300, Codec: serde.JSON, Payload: bytes.Repeat([]byte{0}, 1000)},
 	{Seq: 7, Schema: 2, Codec: serde.Row, Run: 300, Payload: []byte("x")},
+	row.Record{Seq: 7, Schema: 2, Codec: serde.Row}.At(row.Place{Segment: 1, Ordinal: 1<<32 - 1}),
+	row.Record{Seq: 8, Schema: 1, Codec: serde.JSON, Run: 3}.At(row.Place{Segment: 1 << 63}),
 }
 
 var changes = []row.Change{
@@ -62,6 +64,11 @@ func TestRecord_Layout(t *testing.T) {
 		t.Errorf("change: %s", got)
 	}
 	r.Deleted, r.Run = false, 2
+	cold := r.At(row.Place{Segment: 0x0506, Ordinal: 7})
+	if got := hex.EncodeToString(row.AppendRecord(nil, cold)); got !=
+		"030100ac02000000000000010202000000000000050600000007" {
+		t.Errorf("cold record: %s", got)
+	}
 	if got := hex.EncodeToString(row.AppendRecord(nil, r)); got != "020100ac0200000000000001020270" {
 		t.Errorf("record of a run: %s", got)
 	}
@@ -92,7 +99,11 @@ func TestParseRecord_Damaged(t *testing.T) {
 	}
 	for name, b := range map[string][]byte{
 		"nothing":             {},
-		"a newer format":      edit(0, 3),
+		"a newer format":      edit(0, 4),
+		"no format":           edit(0, 0),
+		"a cut place":         {3, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0},
+		"no segment":          {3, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1},
+		"a cold tombstone":    {3, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1},
 		"a run of no column":  {2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0},
 		"a run without end":   {2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0x80},
 		"an unknown flag":     edit(2, 2),
@@ -121,6 +132,23 @@ func TestParseRecord_Damaged(t *testing.T) {
 		if _, err := row.ParseChange(b); !fault.Is(err, fault.Corruption) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestRecord_Place(t *testing.T) {
+	at := row.Place{Segment: 12, Ordinal: 34}
+	r := row.Record{Seq: 7, Schema: 2, Codec: serde.JSON, Run: 5, Payload: []byte("x")}
+	if r.Place() != (row.Place{}) {
+		t.Errorf("a row that is not cold has the place %+v", r.Place())
+	}
+	cold := r.At(at)
+	if !cold.Cold || cold.Place() != at || cold.Seq != 7 || cold.Schema != 2 || cold.Run != 5 {
+		t.Errorf("got %+v", cold)
+	}
+	thawed := cold.Thaw(3, serde.Row, []byte("y"))
+	want := row.Record{Seq: 7, Schema: 3, Codec: serde.Row, Run: 5, Thawed: true, Payload: []byte("y")}
+	if !reflect.DeepEqual(thawed, want) {
+		t.Errorf("got %+v, want %+v", thawed, want)
 	}
 }
 
