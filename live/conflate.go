@@ -72,7 +72,7 @@ type conflation struct {
 func (c *conflation) follow(ctx context.Context, most int) (whole bool, err error) {
 	opts := &c.sub.hub.opts
 	im := images{source: opts.Source}
-	changes := c.rows.Changes(c.view, c.user, c.pos)
+	changes := c.rows.Changes(ctx, c.view, c.user, c.pos)
 	defer func() {
 		if closed := changes.Close(); err == nil {
 			err = closed
@@ -87,7 +87,7 @@ func (c *conflation) follow(ctx context.Context, most int) (whole bool, err erro
 		if entry.Seq > c.goal {
 			return true, nil
 		}
-		if err := c.take(&im, entry.Seq, bytes.Clone(entry.PK)); err != nil {
+		if err := c.take(ctx, &im, entry.Seq, bytes.Clone(entry.PK)); err != nil {
 			return false, err
 		}
 		c.pos = entry.Seq
@@ -102,8 +102,8 @@ func (c *conflation) follow(ctx context.Context, most int) (whole bool, err erro
 }
 
 // take tells of a row if it was changed for the last time at seq.
-func (c *conflation) take(im *images, seq clock.Seq, pk []byte) error {
-	now, found, err := c.rows.Get(c.view, c.user, pk)
+func (c *conflation) take(ctx context.Context, im *images, seq clock.Seq, pk []byte) error {
+	now, found, err := c.rows.Get(ctx, c.view, c.user, pk)
 	if err != nil || !found {
 		return err
 	}

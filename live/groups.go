@@ -223,7 +223,7 @@ func (k *groups) update(ctx context.Context, g *glance, since clock.Seq) (ok boo
 	if ok, err := g.covers(since); err != nil || !ok {
 		return false, err
 	}
-	changes := g.rows.Changes(g.view, g.user, since)
+	changes := g.rows.Changes(ctx, g.view, g.user, since)
 	defer func() { err = errors.Join(err, changes.Close()) }()
 	im := images{source: g.hub.opts.Source}
 	most := k.rows + g.hub.opts.ScanRows
@@ -269,7 +269,7 @@ func (k *groups) take(g *glance, changes *table.Changes, im *images) error {
 
 // each gives visit the rows that match.
 func (g *glance) each(ctx context.Context, visit func(vals []value.Value) error) (err error) {
-	rows := g.rows.Scan(g.view, g.user, table.Span{Lo: g.query.Lo, Hi: g.query.Hi})
+	rows := g.rows.Scan(ctx, g.view, g.user, table.Span{Lo: g.query.Lo, Hi: g.query.Hi})
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	var vals []value.Value
 	for n := 1; rows.Next(); n++ {

@@ -219,7 +219,7 @@ func (r *result) unchanged(ctx context.Context, cursor, pos clock.Seq) (ResyncRe
 		if cursor < clock.SeqAt(t.Changed.Add(alterTime)) {
 			return RowsChanged, nil
 		}
-		why, err := g.unchanged(ctx, t, table.Table{Part: part}, min(cursor, pos), max(cursor, pos))
+		why, err := g.unchanged(ctx, t, table.Table{Part: part, Cold: r.hub.opts.Cold}, min(cursor, pos), max(cursor, pos))
 		if why != "" || err != nil {
 			return why, err
 		}
@@ -238,7 +238,7 @@ func (g *glance) unchanged(
 	if t.TTL > 0 { // what has expired since is not told by changes
 		return StateNotKept, nil
 	}
-	changes := rows.Changes(g.view, g.user, lo)
+	changes := rows.Changes(ctx, g.view, g.user, lo)
 	defer func() { err = errors.Join(err, changes.Close()) }()
 	im := images{source: g.hub.opts.Source}
 	for n := 1; changes.Next() && changes.Entry().Seq <= hi; n++ {

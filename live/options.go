@@ -10,6 +10,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // Change is one row's change as a commit made it. Old and New are the live
@@ -51,6 +52,8 @@ type Source interface {
 // Options configure New. Source is required; 0 means the default elsewhere.
 type Options struct {
 	Source Source
+	// Cold reads the cold rows of tables; nil where there are none.
+	Cold table.Cold
 	// QueueEvents bounds the events that wait for one subscriber. Default 1024.
 	QueueEvents int
 	// QueueBytes bounds the memory of the events that wait for one subscriber,

@@ -93,7 +93,8 @@ func (s *Subscription) open() (*reading, error) {
 		return nil, errGone
 	}
 	g := s.group
-	r := &reading{sub: s, query: g.query, user: g.key.feed.user, rows: table.Table{Part: part}}
+	r := &reading{sub: s, query: g.query, user: g.key.feed.user,
+		rows: table.Table{Part: part, Cold: s.hub.opts.Cold}}
 	r.view, r.applied = source.View(s.shard.id)
 	r.expired = clock.ExpiredBelow(s.hub.opts.Now(), t.TTL)
 	return r, nil

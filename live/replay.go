@@ -50,7 +50,7 @@ type progress struct {
 func (r *reading) follow(ctx context.Context, p *progress, most int) (err error) {
 	opts := &r.sub.hub.opts
 	im := images{source: opts.Source}
-	changes := r.rows.Changes(r.view, r.user, p.pos)
+	changes := r.rows.Changes(ctx, r.view, r.user, p.pos)
 	defer func() {
 		if closed := changes.Close(); err == nil {
 			err = closed
@@ -200,7 +200,7 @@ func splitChange(it store.Iterator) (seq clock.Seq, last bool, err error) {
 func (r *reading) moreToTell(ctx context.Context, seq clock.Seq) (more bool, err error) {
 	p := &progress{composer: composer{query: r.query}, pos: seq, expired: r.expired}
 	im := images{source: r.sub.hub.opts.Source}
-	changes := r.rows.Changes(r.view, r.user, seq)
+	changes := r.rows.Changes(ctx, r.view, r.user, seq)
 	defer func() {
 		if closed := changes.Close(); err == nil {
 			err = closed

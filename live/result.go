@@ -296,7 +296,8 @@ func (r *result) open() (*glance, error) {
 	if !ok {
 		return nil, errGone
 	}
-	g := &glance{hub: r.hub, query: r.query, user: r.user, rows: table.Table{Part: part}}
+	g := &glance{hub: r.hub, query: r.query, user: r.user,
+		rows: table.Table{Part: part, Cold: r.hub.opts.Cold}}
 	g.view, g.applied = source.View(r.shard.id)
 	g.expired = clock.ExpiredBelow(r.hub.opts.Now(), t.TTL)
 	return g, nil
@@ -304,10 +305,10 @@ func (r *result) open() (*glance, error) {
 
 // why tells whether a row that came into a window was there before, and whether
 // one that left it is there still. What history no longer tells counts as new.
-func (g *glance) why(_ context.Context, m *move, before clock.Seq) (MatchReason, error) {
+func (g *glance) why(ctx context.Context, m *move, before clock.Seq) (MatchReason, error) {
 	switch {
 	case m.now == nil:
-		rec, found, err := g.rows.Get(g.view, g.user, []byte(m.old.id))
+		rec, found, err := g.rows.Get(ctx, g.view, g.user, []byte(m.old.id))
 		if err != nil || !found || rec.Deleted || rec.Seq < g.expired {
 			return "", err
 		}
@@ -322,7 +323,7 @@ func (g *glance) why(_ context.Context, m *move, before clock.Seq) (MatchReason,
 		return "", err
 	}
 	pk := []byte(m.now.id)
-	rec, found, err := g.rows.Get(g.view, g.user, pk)
+	rec, found, err := g.rows.Get(ctx, g.view, g.user, pk)
 	if err != nil || !found {
 		return "", err
 	}

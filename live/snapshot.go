@@ -145,7 +145,7 @@ func (r *reading) finish(p snapshot, last bool) {
 // span's end.
 func (r *reading) walk(ctx context.Context, span table.Span,
 	visit func(pk []byte, vals []value.Value) (bool, error)) (next []byte, err error) {
-	rows := r.rows.Scan(r.view, r.user, span)
+	rows := r.rows.Scan(ctx, r.view, r.user, span)
 	defer func() {
 		if closed := rows.Close(); err == nil {
 			err = closed

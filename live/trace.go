@@ -167,7 +167,7 @@ func (t *tracer) trace(ctx context.Context, most int) (steps []Step, err error) 
 func (r *reading) versions(ctx context.Context, pk []byte, most int) (
 	out []row.Record, err error,
 ) {
-	now, found, err := r.rows.Get(r.view, r.user, pk)
+	now, found, err := r.rows.Get(ctx, r.view, r.user, pk)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func (w *window) update(ctx context.Context, g *glance, since clock.Seq) (bool, 
 	var vals []value.Value
 	for pk := range pks {
 		w.remove(pk)
-		rec, found, err := g.rows.Get(g.view, g.user, []byte(pk))
+		rec, found, err := g.rows.Get(ctx, g.view, g.user, []byte(pk))
 		if err != nil {
 			return false, err
 		}
@@ -86,7 +86,7 @@ func (g *glance) changed(ctx context.Context, since clock.Seq, most int) (
 	if ok, err := g.covers(since); err != nil || !ok {
 		return nil, err
 	}
-	changes := g.rows.Changes(g.view, g.user, since)
+	changes := g.rows.Changes(ctx, g.view, g.user, since)
 	defer func() { err = errors.Join(err, changes.Close()) }()
 	pks = make(map[string]bool)
 	for n := 1; changes.Next(); n++ {
@@ -179,7 +179,7 @@ func newEntry(q *predicate.Query, pk []byte, sort string, rec row.Record, vals [
 func (w *window) fill(ctx context.Context, g *glance) (err error) {
 	q := g.query.Window
 	w.rows, w.whole = make([]*entry, 0, min(w.full, 2*maxReserve)), true
-	rows := g.rows.Scan(g.view, g.user,
+	rows := g.rows.Scan(ctx, g.view, g.user,
 		table.Span{Lo: g.query.Lo, Hi: g.query.Hi, Reverse: q.Reverse})
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	inOrder := q.Order == nil

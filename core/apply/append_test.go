@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -68,7 +69,7 @@ func (x *indexed) textOf(user, pk string) string {
 	x.t.Helper()
 	v := x.db.View()
 	defer v.Release()
-	rec, found, err := x.table.Get(v, ident.UserID(user), []byte(pk))
+	rec, found, err := x.table.Get(context.Background(), v, ident.UserID(user), []byte(pk))
 	x.must(err)
 	if !found || rec.Deleted {
 		return "<none>"
@@ -174,7 +175,7 @@ func TestApply_AppendsAreDeterministic(t *testing.T) {
 			old = ""
 		case r.IntN(6) == 0:
 			v := one.db.View()
-			rec, _, err := one.table.Get(v, ident.UserID(user), []byte(pk))
+			rec, _, err := one.table.Get(context.Background(), v, ident.UserID(user), []byte(pk))
 			v.Release()
 			one.must(err)
 			w = putText(t, row.Update, user, pk, 1+r.IntN(2), value.NewText(text), rec.Seq)

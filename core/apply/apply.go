@@ -44,8 +44,10 @@ func (m *Machine) Apply(b *store.Batch, v *store.View, cs []*command.Command) ([
 // admission is what a command meets: the records under the keys of its writes, and
 // what those that append make of them.
 type admission struct {
-	present  []*row.Record
-	appended map[int]appended // by number of the write; nil for none
+	present []*row.Record
+	// By number of the write, nil for none.
+	appended map[int]appended
+	lost     map[int]ident.SegmentID // where rows were that are cold no more
 }
 
 // admit tells whether a command may be applied, and reads the records under
@@ -62,6 +64,9 @@ func (s *shard) admit(b *store.Batch, v *store.View, c *command.Command) (
 	for i := range c.Writes {
 		w := &c.Writes[i]
 		a.present[i], out, err = s.check(b, v, w, s.next(c))
+		if err == nil && out.Err == nil {
+			out = a.thaw(i, w)
+		}
 		if err == nil && out.Err == nil && w.Op == row.Append {
 			out, err = a.extend(i, w)
 		}
@@ -94,28 +99,15 @@ func (m *Machine) change(
 	if err := s.moveEntries(b, v, c.Writes, a.present, carried); err != nil {
 		return Outcome{}, err
 	}
-	lasts := lastOfRows(c.Writes)
-	next := out.Seq
-	out.Changes = make([]live.Change, 0, len(c.Writes))
-	for i := range c.Writes {
-		if !changes(c.Writes[i].Op) {
-			continue
-		}
-		t := s.tables[c.Writes[i].Table]
-		w := a.write(i, &c.Writes[i], next, lasts[i])
-		if carried != nil {
-			w.Entries = carried[i].has
-		}
-		change, err := s.stage(b, t, w)
-		if err != nil {
-			return Outcome{}, err
-		}
-		out.Changes, out.Seq = append(out.Changes, change), next
-		next++
+	if out.Changes, err = s.changeRows(b, v, c, &a, carried, out.Seq); err != nil {
+		return Outcome{}, err
 	}
+	out.Seq += clock.Seq(max(len(out.Changes)-1, 0))
 	s.last, s.dirty = out.Seq, true
+	if out.Edited, out.Swapped, err = s.freeze(b, v, c, out.Seq); err != nil {
+		return Outcome{}, err
+	}
 	if c.Trim != nil {
-		var err error
 		if out.Trim, err = s.trim(b, v, c.Trim, out.Seq); err != nil {
 			return Outcome{}, err
 		}
@@ -124,6 +116,36 @@ func (m *Machine) change(
 		return out, s.remember(b, v, c.Request, out.Seq)
 	}
 	return out, nil
+}
+
+// changeRows stages the writes of an admitted command, which get seqs from first
+// on.
+func (s *shard) changeRows(
+	b *store.Batch, v *store.View, c *command.Command, a *admission, carried []carriage,
+	first clock.Seq,
+) ([]live.Change, error) {
+	lasts := lastOfRows(c.Writes)
+	list := make([]live.Change, 0, len(c.Writes))
+	for i := range c.Writes {
+		w := &c.Writes[i]
+		if !changes(w.Op) {
+			continue
+		}
+		seq := first + clock.Seq(len(list))
+		staged := a.write(i, w, seq, lasts[i])
+		if carried != nil {
+			staged.Entries = carried[i].has
+		}
+		change, err := s.stage(b, s.tables[w.Table], staged)
+		if err == nil {
+			err = s.lose(b, v, w, a, i, seq)
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, change)
+	}
+	return list, nil
 }
 
 // changes reports whether an operation changes its row.

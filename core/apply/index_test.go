@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -212,7 +213,7 @@ func (x *indexed) compare() {
 				slices.Reverse(want)
 			}
 			var got []string
-			rows := x.table.RowsByIndex(v, ident.UserID(user), id, table.Span{Reverse: reverse})
+			rows := x.table.RowsByIndex(context.Background(), v, ident.UserID(user), id, table.Span{Reverse: reverse})
 			for rows.Next() {
 				if rows.Record().Seq < x.expired {
 					continue

@@ -25,12 +25,14 @@ import (
 type Outcome struct {
 	Err     error
 	Stale   bool          // refused because it was planned on an older schema: plan again
-	Reread  bool          // refused because an append needs its row to be read: plan an update
+	Reread  bool          // refused because the row has to be read: plan an update that has it
 	Seq     clock.Seq     // of the last row written, or of the first run for a repeat
 	Repeat  bool          // an earlier command of the same request was applied; this one was not
 	Result  []byte        // what the first run recorded, for a repeat
 	Changes []live.Change // the command's rows, in order
 	Trim    Trimmed       // how far a trim came
+	Edited  int           // segments that took the next step of their life
+	Swapped int           // rows that point to another place
 	// Violated is the unique index that the command would have broken, with the
 	// DUPLICATE_KEY in Err; nil otherwise.
 	Violated *Violation

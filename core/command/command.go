@@ -13,7 +13,9 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/store/manifest"
 	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // Command is a list of changes to one shard that happen together or not at
@@ -28,6 +30,10 @@ type Command struct {
 	Indexes []Index
 	Writes  []Write
 	Trim    *Trim
+	// Segments and Swaps are of the cold tier. They change nothing that a reader
+	// of rows sees, and are done after the writes.
+	Segments []Segment
+	Swaps    []Swap
 }
 
 // Request identifies a statement that its sender may send again.
@@ -84,6 +90,10 @@ type Write struct {
 	Expect  clock.Seq
 	PK      []byte
 	Payload []byte // the new row, or nothing for Delete
+	// Old is the payload, with its schema version and codec, of the live row where
+	// that is cold; nil where it is not. Without it an Update or a Delete of a cold
+	// row is refused: the payload stays beside the key, for the history.
+	Old *row.Record
 	// Remove are entries of indexes that the live row has and the new one has
 	// not, Add those that it gets.
 	Remove, Add []row.Entry
@@ -101,12 +111,30 @@ type Trim struct {
 	Limit  int       // entries removed at most
 }
 
+// Segment is the next step in the life of a segment, as table.EditSegment has
+// it; where it is none, nothing is done. An Entry without a State is removed.
+type Segment struct {
+	Table ident.TableID
+	User  ident.UserID
+	Entry manifest.Entry
+}
+
+// Swap tells that payloads of rows are in a segment. Rows that have changed since
+// are left as they are.
+type Swap struct {
+	Table ident.TableID
+	table.Swap
+}
+
 // Size estimates the bytes of c in a log, for batching.
 func (c *Command) Size() int {
 	n := 64
 	for i := range c.Writes {
 		w := &c.Writes[i]
 		n += 64 + len(w.User) + len(w.PK) + len(w.Payload)
+		if w.Old != nil {
+			n += len(w.Old.Payload)
+		}
 		if w.Tail != nil {
 			for _, l := range w.Tail.Layouts {
 				n += 8 + len(l.Kinds)
@@ -116,6 +144,15 @@ func (c *Command) Size() int {
 			for _, e := range list {
 				n += 32 + len(w.User) + len(w.PK) + len(e.Columns)
 			}
+		}
+	}
+	for i := range c.Segments {
+		s := &c.Segments[i]
+		n += 160 + len(s.User) + len(s.Entry.Path) + len(s.Entry.MinKey) + len(s.Entry.MaxKey)
+	}
+	for i := range c.Swaps {
+		for _, m := range c.Swaps[i].Rows {
+			n += 48 + len(c.Swaps[i].User) + len(m.PK)
 		}
 	}
 	if c.Request != nil {

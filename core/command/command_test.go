@@ -16,7 +16,9 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/serde"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/store/manifest"
 	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 func random(r *rand.Rand) *command.Command {
@@ -64,6 +66,10 @@ func random(r *rand.Rand) *command.Command {
 		})
 		w := &c.Writes[len(c.Writes)-1]
 		if r.IntN(3) == 0 {
+			w.Old = &row.Record{Schema: ident.SchemaVersion(r.Uint32()),
+				Codec: serde.ID(r.IntN(256)), Payload: some(100)}
+		}
+		if r.IntN(3) == 0 {
 			w.Op = row.Append
 		}
 		if w.Op == row.Append {
@@ -75,7 +81,32 @@ func random(r *rand.Rand) *command.Command {
 			Table: ident.TableID(r.Uint32()), Cursor: some(20), Below: seq(), Limit: r.IntN(1 << 30),
 		}
 	}
+	for range r.IntN(3) {
+		c.Segments = append(c.Segments, command.Segment{Table: ident.TableID(r.Uint32()),
+			User: ident.UserID(some(20)), Entry: entry(r, some, seq)})
+	}
+	for range r.IntN(3) {
+		s := command.Swap{Table: ident.TableID(r.Uint32()), Swap: table.Swap{
+			User: ident.UserID(some(20)), Segment: ident.SegmentID(r.Uint64())}}
+		for range r.IntN(3) {
+			s.Rows = append(s.Rows, table.Moved{PK: some(20), Seq: seq(),
+				From: ident.SegmentID(r.Uint64()), Ordinal: r.Uint32()})
+		}
+		c.Swaps = append(c.Swaps, s)
+	}
 	return c
+}
+
+func entry(r *rand.Rand, some func(int) []byte, seq func() clock.Seq) manifest.Entry {
+	e := manifest.Entry{ID: ident.SegmentID(r.Uint64()), State: manifest.State(r.IntN(4))}
+	if e.State == manifest.Pending || e.State == manifest.There {
+		e.Storage, e.Path, e.Created = ident.StorageID(some(20)), string(some(90)), seq()
+		e.Schema, e.Rows, e.Bytes = ident.SchemaVersion(r.Uint32()), r.Uint32(), r.Int64()
+		e.MinKey, e.MaxKey, e.MinSeq, e.MaxSeq = some(20), some(20), seq(), seq()
+		e.Live, e.DeadSince = r.Uint32(), seq()
+		copy(e.Checksum[:], some(60))
+	}
+	return e
 }
 
 func appendTo(r *rand.Rand) *row.Tail {
@@ -123,6 +154,19 @@ func TestParse_FencesWithoutTTL(t *testing.T) {
 	want := &command.Command{Shard: 3, Clock: 9, Fences: []command.Fence{
 		{Table: 7, Partition: "p", Min: 2, Dropped: true},
 	}}
+	if got, err := command.Parse(b); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v %v", got, err)
+	}
+}
+
+// TestParse_WithoutCold reads the bytes of format 3.
+func TestParse_WithoutCold(t *testing.T) {
+	b := []byte{3, 3, 9, 0, 0, 0, 1, 7, 2, 1, 2, 1, 'u', 5, 1, 'k', 1, 'p', 0, 0, 0}
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	want := &command.Command{Shard: 3, Clock: 9, Writes: []command.Write{{
+		Table: 7, Schema: 2, Codec: 1, Op: row.Update, User: "u", Expect: 5,
+		PK: []byte("k"), Payload: []byte("p"),
+	}}}
 	if got, err := command.Parse(b); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v %v", got, err)
 	}

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	format          = 3
+	format          = 4
+	formatHot       = 3 // nothing of cold rows
 	formatUnindexed = 2 // no indexes, no entries
 	formatPlain     = 1 // fences without TTL either
 )
@@ -59,6 +60,7 @@ func (c *Command) Append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(t.Below))
 		dst = binary.AppendUvarint(dst, uint64(t.Limit))
 	}
+	dst = c.appendCold(dst)
 	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
@@ -73,6 +75,12 @@ func (w *Write) append(dst []byte) []byte {
 	dst = appendString(dst, string(w.PK))
 	dst = appendString(dst, string(w.Payload))
 	dst = appendEntries(appendEntries(dst, w.Remove), w.Add)
+	dst = appendBool(dst, w.Old != nil)
+	if w.Old != nil {
+		dst = binary.AppendUvarint(dst, uint64(w.Old.Schema))
+		dst = append(dst, byte(w.Old.Codec))
+		dst = appendString(dst, string(w.Old.Payload))
+	}
 	if w.Op == row.Append {
 		dst = appendTail(dst, w.Tail)
 	}
@@ -152,6 +160,9 @@ func Parse(b []byte) (*Command, error) {
 			Table: ident.TableID(r.uint(1<<32 - 1)), Cursor: r.bytes(),
 			Below: clock.Seq(r.uint(uint64(clock.MaxSeq))), Limit: int(r.uint(1<<31 - 1)),
 		}
+	}
+	if r.format > formatHot {
+		r.cold(c)
 	}
 	if r.bad || len(r.b) != 0 {
 		return nil, fault.New(fault.Corruption, "a command does not read to its end")
@@ -238,6 +249,11 @@ func (r *reader) write() Write {
 	}
 	if r.format > formatUnindexed {
 		w.Remove, w.Add = r.entries(), r.entries()
+	}
+	if r.format > formatHot && r.bool() {
+		w.Old = &row.Record{
+			Schema: ident.SchemaVersion(r.uint(1<<32 - 1)), Codec: serde.ID(r.byte()), Payload: r.bytes(),
+		}
 	}
 	switch {
 	case w.Op != row.Append:

@@ -55,9 +55,12 @@ func (r *run) storedEntries(v *store.View, w *writeset.Write) ([]row.Entry, erro
 	if !ok {
 		return nil, nil
 	}
-	rec, found, err := table.Table{Part: part}.Get(v, w.User, w.PK)
+	rec, found, err := table.Table{Part: part}.Peek(v, w.User, w.PK)
 	if err != nil || !found || rec.Deleted {
 		return nil, err
+	}
+	if rec.Cold && w.Old != nil {
+		rec = *w.Old
 	}
 	reader, err := r.x.Catalog.Snapshot().Reader(w.Table, rec.Schema)
 	if fault.Is(err, fault.TableNotFound) {

@@ -29,6 +29,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/plan"
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
 	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // Limits bound what one request may cost. Zero fields mean the defaults.
@@ -60,6 +61,8 @@ type Parts struct {
 	// Settings and Figures give the rows of system.settings and system.stats.
 	Settings func() [][]value.Value
 	Figures  func() [][]value.Value
+	// Cold reads the cold rows of tables; nil where there are none.
+	Cold table.Cold
 	// PlanAll leaves every statement to the query engine; for comparing.
 	PlanAll bool
 }
@@ -302,7 +305,7 @@ func (r *run) dispatch(ctx context.Context, class dialect.Class, emit Sink) erro
 func (r *run) env(v *store.View) *sqlengine.Env {
 	cat := r.x.Catalog.Snapshot()
 	env := &sqlengine.Env{
-		Catalog: cat, DB: r.x.DB, View: v, Gen: r.x.Gen, Now: r.x.Now(),
+		Catalog: cat, DB: r.x.DB, View: v, Cold: r.x.Cold, Gen: r.x.Gen, Now: r.x.Now(),
 		Rights: r.rights(cat), System: &systemRows{r: r, cat: cat, view: v},
 		Caller: r.id.Caller, Role: r.id.Role, User: r.id.Acting(),
 		Namespace: r.req.Namespace, Params: r.req.Params, JSONParams: r.req.JSONParams,

@@ -12,6 +12,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // Pieces in which rows are filled in: how many rows one look at the store
@@ -53,7 +54,7 @@ type filler struct {
 // piece fills in some rows and moves next behind them.
 func (f *filler) piece(ctx context.Context) error {
 	c := &command.Command{Shard: f.shard, Clock: f.x.Clock.Now()}
-	if err := f.collect(c); err != nil {
+	if err := f.collect(ctx, c); err != nil {
 		return err
 	}
 	if len(c.Writes) == 0 {
@@ -70,7 +71,7 @@ func (f *filler) piece(ctx context.Context) error {
 }
 
 // collect adds to c what the next rows lack.
-func (f *filler) collect(c *command.Command) error {
+func (f *filler) collect(ctx context.Context, c *command.Command) error {
 	part, ok := f.x.DB.Partition(f.t.Partition(f.shard))
 	if !ok {
 		return fault.New(fault.TransactionConflict,
@@ -86,7 +87,7 @@ func (f *filler) collect(c *command.Command) error {
 			f.next = append([]byte(nil), it.Key()...)
 			return nil
 		}
-		if err := f.row(c, it); err != nil {
+		if err := f.row(ctx, c, v, it, table.Table{Part: part, Cold: f.x.Cold}); err != nil {
 			return err
 		}
 	}
@@ -96,10 +97,21 @@ func (f *filler) collect(c *command.Command) error {
 
 // row adds the write that fills in the row that it stands on. A row of the
 // present schema version was written when the indexes were kept already.
-func (f *filler) row(c *command.Command, it store.Iterator) error {
+func (f *filler) row(
+	ctx context.Context, c *command.Command, v *store.View, it store.Iterator, t table.Table,
+) error {
 	rec, err := row.ParseRecord(it.Value())
 	if err != nil || rec.Deleted || rec.Schema >= f.t.Version {
 		return err
+	}
+	user, pk, err := row.SplitKey(it.Key())
+	if err != nil {
+		return err
+	}
+	if rec.Cold {
+		if rec, _, err = t.Get(ctx, v, user, pk); err != nil {
+			return err
+		}
 	}
 	if f.reader == nil || !f.reader.Reads(rec) {
 		if f.reader, err = f.cat.Reader(f.t, rec.Schema); err != nil {
@@ -111,10 +123,6 @@ func (f *filler) row(c *command.Command, it store.Iterator) error {
 		return err
 	}
 	all, err := f.t.Entries(f.vals)
-	if err != nil {
-		return err
-	}
-	user, pk, err := row.SplitKey(it.Key())
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func (k *Keeper) command(writes []writeset.Write) (*command.Command, error) {
 		c.Writes[i] = command.Write{
 			Table: w.Table.ID, Schema: w.Table.Version, Codec: w.Table.Codec, Op: w.Op,
 			User: w.User, Expect: w.Expect, PK: w.PK, Payload: w.Payload,
-			Tail: w.Tail,
+			Old: w.Old, Tail: w.Tail,
 		}
 	}
 	return c, nil

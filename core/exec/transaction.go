@@ -25,6 +25,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/writeset"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // A transaction reads one view, with its own writes over it, and commits them
@@ -280,6 +281,9 @@ func (r *run) commit(ctx context.Context, emit Sink) error {
 		cs[0].Request.Result = result
 	}
 	outs, err := r.x.Log.ProposeAll(ctx, cs)
+	if err == nil && slices.ContainsFunc(outs, func(o apply.Outcome) bool { return o.Reread }) {
+		outs, err = r.commitThawed(ctx, tx, cs)
+	}
 	if err != nil {
 		return err
 	}
@@ -304,6 +308,47 @@ func (r *run) commit(ctx context.Context, emit Sink) error {
 	return emit(&Result{Message: committed, Seq: strings.Join(seqs, ",")})
 }
 
+// commitThawed commits a transaction of which rows have become cold since it
+// began: they are in its view still, and have the seqs that it expects.
+func (r *run) commitThawed(ctx context.Context, tx *transaction, cs []*command.Command) (
+	[]apply.Outcome, error,
+) {
+	again := make([]*command.Command, len(cs))
+	for i, c := range cs {
+		next := *c // the one that was proposed is not to be changed
+		next.Writes = slices.Clone(c.Writes)
+		for j := range next.Writes {
+			if err := r.thaw(ctx, tx, &next, &next.Writes[j]); err != nil {
+				return nil, err
+			}
+		}
+		again[i] = &next
+	}
+	return r.x.Log.ProposeAll(ctx, again)
+}
+
+// thaw gives a write the row that it changes.
+func (r *run) thaw(
+	ctx context.Context, tx *transaction, c *command.Command, w *command.Write,
+) error {
+	if w.Old != nil || w.Op != row.Update && w.Op != row.Delete {
+		return nil
+	}
+	t, ok := r.x.Catalog.Snapshot().TableByID(w.Table)
+	if !ok {
+		return nil // the write will be refused
+	}
+	part, ok := r.x.DB.Partition(t.Partition(c.Shard))
+	if !ok {
+		return nil
+	}
+	rec, found, err := table.Table{Part: part, Cold: r.x.Cold}.Get(ctx, tx.view, w.User, w.PK)
+	if err == nil && found {
+		w.Old = &rec
+	}
+	return err
+}
+
 const committed = "transaction committed"
 
 // commands returns the transaction's writes and checks, a command a shard.
@@ -324,7 +369,7 @@ func (r *run) commands(tx *transaction) ([]*command.Command, error) {
 		c := at(w.Table.Shard(w.User, shards))
 		c.Writes = append(c.Writes, command.Write{
 			Table: w.Table.ID, Schema: w.Table.Version, Codec: w.Table.Codec, Op: w.Op,
-			User: w.User, Expect: w.Expect, PK: w.PK, Payload: w.Payload,
+			User: w.User, Expect: w.Expect, PK: w.PK, Payload: w.Payload, Old: w.Old,
 		})
 		if err := r.indexWrite(tx.view, w, &c.Writes[len(c.Writes)-1]); err != nil {
 			return nil, err

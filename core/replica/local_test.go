@@ -129,7 +129,7 @@ func (b *bench) get(user, pk string) (row.Record, bool) {
 	if !ok {
 		b.t.Fatal("the partition is missing")
 	}
-	rec, found, err := table.Table{Part: p}.Get(v, ident.UserID(user), []byte(pk))
+	rec, found, err := table.Table{Part: p}.Get(context.Background(), v, ident.UserID(user), []byte(pk))
 	check(b.t, err)
 	return rec, found && !rec.Deleted
 }

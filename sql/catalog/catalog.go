@@ -7,6 +7,7 @@
 package catalog
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -88,7 +89,7 @@ func (k *Kept) Get(db *store.DB, v *store.View, name string, doc any) (seq clock
 	if err != nil {
 		return 0, err
 	}
-	rec, found, err := t.Get(v, "", k.key(name))
+	rec, found, err := t.Get(context.Background(), v, "", k.key(name))
 	if err != nil || !found || rec.Deleted {
 		return 0, err
 	}
@@ -102,7 +103,7 @@ func (k *Kept) Seq(db *store.DB, v *store.View, name string) (clock.Seq, error) 
 	if err != nil {
 		return 0, err
 	}
-	rec, found, err := t.Get(v, "", k.key(name))
+	rec, found, err := t.Get(context.Background(), v, "", k.key(name))
 	if err != nil || !found || rec.Deleted {
 		return 0, err
 	}
@@ -127,7 +128,7 @@ func (k *Kept) Each(db *store.DB, v *store.View, f func(decode func(doc any) err
 	if err != nil {
 		return err
 	}
-	rows := t.Scan(v, "", table.Span{})
+	rows := t.Scan(context.Background(), v, "", table.Span{})
 	defer rows.Close()
 	for rows.Next() {
 		rec := rows.Record()
@@ -150,7 +151,7 @@ func (k *Kept) Newest(
 	if err != nil {
 		return err
 	}
-	rows := t.Scan(v, "", table.Span{Reverse: true})
+	rows := t.Scan(context.Background(), v, "", table.Span{Reverse: true})
 	defer rows.Close()
 	for n := 0; n < limit && rows.Next(); {
 		rec := rows.Record()
@@ -174,7 +175,7 @@ func (k *Kept) Below(db *store.DB, v *store.View, name string, limit int) (
 	if err != nil {
 		return nil, err
 	}
-	rows := t.Scan(v, "", table.Span{Hi: k.key(name)})
+	rows := t.Scan(context.Background(), v, "", table.Span{Hi: k.key(name)})
 	defer rows.Close()
 	for len(writes) < limit && rows.Next() {
 		rec := rows.Record()

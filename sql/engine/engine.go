@@ -127,7 +127,7 @@ func (e *Engine) Run(
 	ctx context.Context, st *dialect.Statement, env *Env,
 ) (res *Result, err error) {
 	run := &execution{
-		engine: e, env: env, text: st.Text, tables: make(map[tableKey]*target),
+		ctx: ctx, engine: e, env: env, text: st.Text, tables: make(map[tableKey]*target),
 	}
 	defer func() {
 		if p := recover(); p != nil {

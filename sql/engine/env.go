@@ -13,6 +13,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
 	"github.com/kalamdb/kalamdb-go/sql/writeset"
 	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // Env is what one execution of a statement sees. It is used for one execution.
@@ -20,6 +21,7 @@ type Env struct {
 	Catalog *catalog.Snapshot
 	DB      *store.DB   // for partition handles; data is read through View only
 	View    *store.View // the caller keeps it until the Result is closed
+	Cold    table.Cold  // reads the cold rows of View; nil where there are none
 	Rights  Rights
 	System  SystemRows
 	Gen     *clock.Generator

@@ -42,7 +42,7 @@ func (e *Engine) Explain(
 	ctx context.Context, st *dialect.Statement, env *Env,
 ) (steps []Step, err error) {
 	run := &execution{
-		engine: e, env: env, text: st.Text, tables: make(map[tableKey]*target),
+		ctx: ctx, engine: e, env: env, text: st.Text, tables: make(map[tableKey]*target),
 	}
 	defer func() {
 		if p := recover(); p != nil {

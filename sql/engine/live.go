@@ -51,7 +51,7 @@ var liveWays = []liveWay{
 // compileLive compiles in one of the ways to keep a query live.
 func (e *Engine) compileLive(ctx context.Context, text string, env *Env, way liveWay) (
 	q *predicate.Query, owner ident.UserID, err error) {
-	run := &execution{engine: e, env: env, tables: make(map[tableKey]*target)}
+	run := &execution{ctx: ctx, engine: e, env: env, tables: make(map[tableKey]*target)}
 	defer func() {
 		if p := recover(); p != nil {
 			err = e.panicked(p)

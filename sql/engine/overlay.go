@@ -24,19 +24,19 @@ func (t *target) recordAt(pk []byte) (rec row.Record, found bool, err error) {
 			return pendingRecord(w), present(w), nil
 		}
 	}
-	rec, found, err = t.store.Get(env.View, t.owner, pk)
+	rec, found, err = t.store.Get(t.run.ctx, env.View, t.owner, pk)
 	return rec, found && rec.Seq >= t.expired, err
 }
 
 // unexpired are the stored rows of a stream table. Those that have expired are
 // given as deleted, so that whoever walks over many of them can be stopped.
 type unexpired struct {
-	*table.Rows
+	records
 	expired clock.Seq
 }
 
 func (u *unexpired) Record() row.Record {
-	rec := u.Rows.Record()
+	rec := u.records.Record()
 	rec.Deleted = rec.Deleted || rec.Seq < u.expired
 	return rec
 }
@@ -61,7 +61,7 @@ type records interface {
 // records returns the rows of a span as the statement sees them.
 func (t *target) records(s span, reverse bool) records {
 	env := t.run.env
-	stored := t.store.Scan(env.View, t.owner, table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse})
+	stored := t.store.Scan(t.run.ctx, env.View, t.owner, table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse})
 	rows := records(stored)
 	if t.expired > 0 {
 		rows = &unexpired{stored, t.expired}

@@ -20,7 +20,7 @@ import (
 // the order of the index.
 func (t *target) indexed(x *ddl.Index, s span, reverse bool) records {
 	env := t.run.env
-	stored := &unexpiredIndexed{t.store.RowsByIndex(env.View, t.owner, x.ID,
+	stored := &unexpiredIndexed{t.store.RowsByIndex(t.run.ctx, env.View, t.owner, x.ID,
 		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse}), t.expired}
 	if env.Pending == nil || env.Pending.Len() == 0 {
 		return stored
@@ -116,21 +116,38 @@ func (t *target) pending(pk []byte) bool {
 // in the order of the primary key. The keys are held in memory, the rows are
 // not.
 func (t *target) byKey(x *ddl.Index, spans []span) records {
-	k := &keyed{t: t}
+	env := t.run.env
+	var pks [][]byte
+	var pending []*writeset.Write
 	for _, s := range spans {
-		if k.err = t.collectKeys(x.ID, s, &k.pks); k.err != nil {
-			return k
+		if err := t.collectKeys(x.ID, s, &pks); err != nil {
+			return failed{err}
+		}
+		if env.Pending == nil {
+			continue
+		}
+		for _, h := range env.Pending.HeldIn(t.def.ID, t.owner, x.ID, s.lo, s.hi) {
+			pending = append(pending, h.Write)
 		}
 	}
-	slices.SortFunc(k.pks, bytes.Compare)
-	return k
+	slices.SortFunc(pks, bytes.Compare)
+	rows := records(t.store.RowsByKey(t.run.ctx, env.View, t.owner, pks))
+	if t.expired > 0 {
+		rows = &unexpired{rows, t.expired}
+	}
+	if len(pending) == 0 {
+		return rows
+	}
+	slices.SortFunc(pending, func(a, b *writeset.Write) int { return bytes.Compare(a.PK, b.PK) })
+	return &overlaid{rows: rows, pending: pending}
 }
 
 const keyOverhead = 24 // bytes of a slice
 
+// collectKeys adds the keys of the stored rows of a span that have no pending
+// write.
 func (t *target) collectKeys(x ident.IndexID, s span, pks *[][]byte) error {
-	env := t.run.env
-	entries := t.store.ScanIndex(env.View, t.owner, x, table.Span{Lo: s.lo, Hi: s.hi})
+	entries := t.store.ScanIndex(t.run.env.View, t.owner, x, table.Span{Lo: s.lo, Hi: s.hi})
 	for entries.Next() {
 		if t.pending(entries.PK()) {
 			continue
@@ -141,43 +158,14 @@ func (t *target) collectKeys(x ident.IndexID, s span, pks *[][]byte) error {
 			return err
 		}
 	}
-	if err := entries.Close(); err != nil || env.Pending == nil {
-		return err
-	}
-	for _, h := range env.Pending.HeldIn(t.def.ID, t.owner, x, s.lo, s.hi) {
-		*pks = append(*pks, h.Write.PK)
-	}
-	return nil
+	return entries.Close()
 }
 
-// keyed are the rows of some keys.
-type keyed struct {
-	t   *target
-	pks [][]byte // those to come
-	pk  []byte
-	rec row.Record
-	err error
-}
+// failed are rows that can't be read.
+type failed struct{ err error }
 
-func (k *keyed) Next() bool {
-	if len(k.pks) == 0 || k.err != nil {
-		return false
-	}
-	k.pk, k.pks = k.pks[0], k.pks[1:]
-	if k.t.pending(k.pk) {
-		k.rec, _, k.err = k.t.recordAt(k.pk)
-	} else {
-		k.rec, k.err = k.t.store.Indexed(k.t.run.env.View, k.t.owner, k.pk)
-		k.rec.Deleted = k.rec.Deleted || k.rec.Seq < k.t.expired
-	}
-	return k.err == nil
-}
-
-func (k *keyed) Record() row.Record { return k.rec }
-func (k *keyed) PK() []byte         { return k.pk }
-func (k *keyed) Err() error         { return k.err }
-
-func (k *keyed) Close() error {
-	k.pks = nil
-	return k.err
-}
+func (failed) Next() bool         { return false }
+func (failed) Record() row.Record { return row.Record{} }
+func (failed) PK() []byte         { return nil }
+func (f failed) Err() error       { return f.err }
+func (f failed) Close() error     { return f.err }

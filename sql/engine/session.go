@@ -57,6 +57,7 @@ func newSession() (*session, error) {
 // execution is one run of a statement: its environment, the tables it may
 // see, and what it has used up.
 type execution struct {
+	ctx      context.Context // of the statement; it ends the reading of cold rows
 	engine   *Engine
 	env      *Env
 	tables   map[tableKey]*target

@@ -55,7 +55,7 @@ func (t *target) open() error {
 		return fault.New(fault.TransactionConflict,
 			"table %s was dropped or truncated while the statement ran; run it again", t.def.FullName())
 	}
-	t.store = table.Table{Part: p}
+	t.store = table.Table{Part: p, Cold: t.run.env.Cold}
 	now := t.run.env.ReadAt
 	if now.IsZero() {
 		now = t.run.env.Now
@@ -105,6 +105,22 @@ func (t *target) get(pk []byte) (rec row.Record, ok bool, err error) {
 	}
 	t.run.lock(t, pk, rec.Seq)
 	return rec, true, nil
+}
+
+// has reports whether get finds a row, without its values.
+func (t *target) has(pk []byte) (bool, error) {
+	env := t.run.env
+	if env.Pending != nil {
+		if w := env.Pending.Lookup(t.def.ID, t.owner, pk); w != nil {
+			return present(w), nil
+		}
+	}
+	rec, found, err := t.store.Peek(env.View, t.owner, pk)
+	if err != nil || !found || rec.Seq < t.expired {
+		return false, err
+	}
+	t.run.rowsRead.Add(1)
+	return !rec.Deleted || t.deleted, nil
 }
 
 // span is a part [lo, hi) of the encoded keys of a path; a nil hi is the end.

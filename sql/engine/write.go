@@ -70,7 +70,7 @@ func (w *writer) insert(vals []value.Value) error {
 	if err != nil {
 		return err
 	}
-	return w.add(row.Insert, pk, vals, seq)
+	return w.add(row.Insert, pk, vals, &stored{seq: seq})
 }
 
 // insertNoted adds a row and shows it in RETURNING.
@@ -90,7 +90,7 @@ func (w *writer) free(pk []byte, vals []value.Value) (clock.Seq, error) {
 		}
 		return pending.Expect, nil
 	}
-	_, found, err := w.target.get(pk)
+	found, err := w.target.has(pk)
 	if err == nil && found {
 		err = w.duplicate(vals)
 	}
@@ -121,22 +121,26 @@ func clip(s string) string {
 
 // remove adds the deletion of a row as it was read.
 func (w *writer) remove(old *stored) error {
-	return w.add(row.Delete, old.pk, old.vals, old.seq)
+	return w.add(row.Delete, old.pk, old.vals, old)
 }
 
-func (w *writer) add(op row.Op, pk []byte, vals []value.Value, expect clock.Seq) error {
+// add adds a write over the row that was read, whose seq is 0 when there is none.
+func (w *writer) add(op row.Op, pk []byte, vals []value.Value, old *stored) error {
 	payload, err := w.schema.Encode(vals[:len(w.def().Columns)])
 	if err != nil {
 		return fault.Wrap(fault.TypeMismatch, err, "table %s", w.def().FullName())
 	}
 	c := writeset.Write{Table: w.def(), User: w.target.owner, Op: op, PK: pk,
-		Payload: payload, Expect: expect}
+		Payload: payload, Expect: old.seq, Old: old.cold}
 	if op != row.Delete {
 		if c.Entries, err = w.def().Entries(vals); err != nil {
 			return err
 		}
 	}
 	size := len(pk) + len(payload) + writeOverhead
+	if old.cold != nil {
+		size += len(old.cold.Payload)
+	}
 	for _, e := range c.Entries {
 		h := w.set.Holder(w.def().ID, w.target.owner, e)
 		if h != nil && !bytes.Equal(h.PK, pk) {
@@ -159,6 +163,17 @@ type stored struct {
 	pk   []byte
 	seq  clock.Seq
 	vals []value.Value
+	cold *row.Record // the record, if it was fetched from a segment
+}
+
+// stored returns a record as a row that was read.
+func (w *writer) stored(pk []byte, rec row.Record) (*stored, error) {
+	s := &stored{pk: pk, seq: rec.Seq, vals: make([]value.Value, w.target.width())}
+	if rec.Thawed {
+		kept := rec
+		s.cold = &kept
+	}
+	return s, w.read.decode(rec, s.vals)
 }
 
 // load reads the whole row of a key that a query has just found.
@@ -171,8 +186,7 @@ func (w *writer) load(pk []byte) (*stored, error) {
 		return nil, fault.New(fault.Corruption,
 			"a row of %s was found and can't be read", w.def().FullName())
 	}
-	s := &stored{pk: pk, seq: rec.Seq, vals: make([]value.Value, w.target.width())}
-	return s, w.read.decode(rec, s.vals)
+	return w.stored(pk, rec)
 }
 
 // fallback returns what a column gets that the statement does not name.

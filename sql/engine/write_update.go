@@ -51,7 +51,7 @@ func (run *execution) update(ctx context.Context, s *ast.Update, st *parsed) (*R
 			if err := w.note(old.pk, next); err != nil {
 				return err
 			}
-			return w.add(row.Update, old.pk, next, old.seq)
+			return w.add(row.Update, old.pk, next, old)
 		}
 		if err := w.note(w.def().KeyOf(next), next); err != nil {
 			return err

@@ -321,7 +321,7 @@ func (u *upsert) replace(pk []byte, vals []value.Value, clashes []*stored) error
 	if old == nil {
 		return w.insertNoted(pk, vals)
 	}
-	if err := w.add(row.Update, pk, vals, old.seq); err != nil {
+	if err := w.add(row.Update, pk, vals, old); err != nil {
 		return err
 	}
 	return w.note(pk, vals)
@@ -391,7 +391,7 @@ func (u *upsert) update(ctx context.Context, p clash, vals []value.Value) error 
 			}
 		}
 		p.show(p.old.pk, next)
-		return w.add(row.Update, p.old.pk, next, p.old.seq)
+		return w.add(row.Update, p.old.pk, next, p.old)
 	}
 	if err := w.remove(p.old); err != nil {
 		return err
@@ -430,6 +430,5 @@ func (w *writer) present(pk []byte) (*stored, error) {
 	default:
 		rec.Seq, rec.Payload = pending.Expect, pending.Payload
 	}
-	s := &stored{pk: pk, seq: rec.Seq, vals: make([]value.Value, w.target.width())}
-	return s, w.read.decode(rec, s.vals)
+	return w.stored(pk, rec)
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"slices"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
@@ -85,11 +86,11 @@ type scanner interface {
 }
 
 // scan walks the rows of a span of the path.
-func (x *execution) scan(s table.Span) scanner {
+func (x *execution) scan(ctx context.Context, s table.Span) scanner {
 	if x.path.index != nil {
-		return x.store.RowsByIndex(x.env.View, x.user, x.path.index.ID, s)
+		return x.store.RowsByIndex(ctx, x.env.View, x.user, x.path.index.ID, s)
 	}
-	return x.store.Scan(x.env.View, x.user, s)
+	return x.store.Scan(ctx, x.env.View, x.user, s)
 }
 
 // usable reports whether the path may be read: an index must be complete in the
@@ -102,9 +103,11 @@ func (x *execution) usable() (bool, error) {
 }
 
 // find reads the live row of a whole key, or of a unique value.
-func (x *execution) find(key []byte) (rec row.Record, found bool, err error) {
+func (x *execution) find(ctx context.Context, key []byte) (
+	rec row.Record, found bool, err error,
+) {
 	if x.path.index == nil {
-		return x.record(key)
+		return x.record(ctx, key)
 	}
 	e := row.Entry{Index: x.path.index.ID, Unique: true, Columns: key}
 	pk, found, err := x.store.Owner(x.env.View, nil, x.user, e)
@@ -112,7 +115,7 @@ func (x *execution) find(key []byte) (rec row.Record, found bool, err error) {
 		return rec, false, err
 	}
 	x.read++
-	rec, err = x.store.Indexed(x.env.View, x.user, pk)
+	rec, err = x.store.Indexed(ctx, x.env.View, x.user, pk)
 	return rec, err == nil, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/system"
@@ -66,9 +67,10 @@ func (x *execution) selectRows(ctx context.Context) (handled bool, err error) {
 	case empty || x.rows.left == 0:
 		return true, nil
 	case x.single():
-		return x.rows.get(span.Lo)
+		return x.rows.get(ctx, span.Lo)
 	}
-	x.rows.scan = x.scan(span)
+	span.Want = int(min(max(x.rows.left, 0), math.MaxInt32))
+	x.rows.scan = x.scan(ctx, span)
 	return true, nil
 }
 
@@ -112,8 +114,8 @@ func (x *execution) span(buf []byte) (s table.Span, empty, ok bool) {
 }
 
 // get reads the row of a key.
-func (r *rows) get(pk []byte) (handled bool, err error) {
-	rec, found, err := r.x.find(pk)
+func (r *rows) get(ctx context.Context, pk []byte) (handled bool, err error) {
+	rec, found, err := r.x.find(ctx, pk)
 	if err != nil || !found {
 		return true, err
 	}
@@ -123,8 +125,10 @@ func (r *rows) get(pk []byte) (handled bool, err error) {
 }
 
 // record reads the live row of a key.
-func (x *execution) record(pk []byte) (rec row.Record, found bool, err error) {
-	rec, found, err = x.store.Get(x.env.View, x.user, pk)
+func (x *execution) record(ctx context.Context, pk []byte) (
+	rec row.Record, found bool, err error,
+) {
+	rec, found, err = x.store.Get(ctx, x.env.View, x.user, pk)
 	if found {
 		x.read++
 	}
@@ -238,13 +242,13 @@ func (r *rows) each(
 		return nil
 	}
 	if r.x.single() {
-		rec, found, err := r.x.find(s.Lo)
+		rec, found, err := r.x.find(ctx, s.Lo)
 		if err != nil || !found {
 			return err
 		}
 		return f(&rec)
 	}
-	r.scan = r.x.scan(s)
+	r.scan = r.x.scan(ctx, s)
 	for {
 		ok, err := r.step(ctx)
 		if ok {
@@ -263,6 +267,7 @@ func (r *rows) each(
 // countRows counts the rows and makes the number the only row.
 func (x *execution) countRows(ctx context.Context, s table.Span, empty bool) (bool, error) {
 	n := int64(0)
+	s.Headers = true
 	err := x.rows.each(ctx, s, empty, func(*row.Record) error {
 		n++
 		return nil

@@ -50,9 +50,9 @@ func (p *plan) run(ctx context.Context, text source, env *engine.Env) (
 	case insertRows:
 		handled, err = x.insert()
 	case updateRow:
-		handled, err = x.update()
+		handled, err = x.update(ctx)
 	case deleteRow:
-		handled, err = x.delete()
+		handled, err = x.delete(ctx)
 	}
 	if err != nil {
 		return nil, true, fault.From(err)
@@ -86,7 +86,7 @@ func (x *execution) open() bool {
 		return false
 	}
 	part, ok := x.shards.of(x.user)
-	x.store = table.Table{Part: part}
+	x.store = table.Table{Part: part, Cold: x.env.Cold}
 	return ok
 }
 

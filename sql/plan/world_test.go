@@ -171,7 +171,7 @@ func (w *world) settle(writes []writeset.Write) (settled []writeset.Write, ok bo
 	defer v.Release()
 	for _, x := range writes {
 		part, _ := w.db.Partition(x.Table.Partition(x.Table.Shard(x.User, shards)))
-		rec, found, err := table.Table{Part: part}.Get(v, x.User, x.PK)
+		rec, found, err := table.Table{Part: part}.Get(context.Background(), v, x.User, x.PK)
 		if err != nil {
 			w.t.Fatalf("read before a write: %v", err)
 		}

@@ -1,9 +1,9 @@
 package plan
 
 import (
+	"context"
 	"slices"
 
-	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/engine"
 	"github.com/kalamdb/kalamdb-go/sql/writeset"
@@ -29,7 +29,7 @@ func (x *execution) insert() (handled bool, err error) {
 		if at > 0 && set.Lookup(x.def.ID, x.user, pk) != nil {
 			return false, nil // a duplicate
 		}
-		if !x.add(set, row.Insert, pk, vals, 0) {
+		if !x.add(set, row.Insert, pk, vals, row.Record{}) {
 			return false, nil
 		}
 		x.result.Affected++
@@ -86,11 +86,11 @@ func (x *execution) fallback(c int) (value.Value, bool) {
 	return v, err == nil
 }
 
-func (x *execution) update() (handled bool, err error) {
+func (x *execution) update(ctx context.Context) (handled bool, err error) {
 	if x.tail != nil {
 		return x.append()
 	}
-	return x.change(func(set *writeset.Set, pk []byte, rec row.Record) (bool, error) {
+	return x.change(ctx, func(set *writeset.Set, pk []byte, rec row.Record) (bool, error) {
 		vals := make([]value.Value, len(x.def.Columns))
 		if err := x.decode(rec, vals); err != nil {
 			return true, err
@@ -100,22 +100,23 @@ func (x *execution) update() (handled bool, err error) {
 				return false, nil
 			}
 		}
-		return x.add(set, row.Update, pk, vals, rec.Seq), nil
+		return x.add(set, row.Update, pk, vals, rec), nil
 	})
 }
 
-func (x *execution) delete() (handled bool, err error) {
-	return x.change(func(set *writeset.Set, pk []byte, rec row.Record) (bool, error) {
+func (x *execution) delete(ctx context.Context) (handled bool, err error) {
+	return x.change(ctx, func(set *writeset.Set, pk []byte, rec row.Record) (bool, error) {
 		vals := make([]value.Value, len(x.def.Columns))
 		if err := x.decode(rec, vals); err != nil {
 			return true, err
 		}
-		return x.add(set, row.Delete, pk, vals, rec.Seq), nil
+		return x.add(set, row.Delete, pk, vals, rec), nil
 	})
 }
 
 // change reads the row of the plan's key and calls f with it when it is there.
 func (x *execution) change(
+	ctx context.Context,
 	f func(set *writeset.Set, pk []byte, rec row.Record) (handled bool, err error),
 ) (handled bool, err error) {
 	set := new(writeset.Set)
@@ -124,7 +125,7 @@ func (x *execution) change(
 	if !ok {
 		return false, nil
 	}
-	rec, found, err := x.record(span.Lo)
+	rec, found, err := x.record(ctx, span.Lo)
 	if err != nil || !found {
 		return true, err
 	}
@@ -132,16 +133,20 @@ func (x *execution) change(
 	return f(set, span.Lo, rec)
 }
 
-// add puts a write into the set; false when it gets too large for this path.
+// add puts a write over the record old into the set; false when it gets too large for this path.
 func (x *execution) add(
-	set *writeset.Set, op row.Op, pk []byte, vals []value.Value, expect clock.Seq,
+	set *writeset.Set, op row.Op, pk []byte, vals []value.Value, old row.Record,
 ) bool {
 	payload, err := x.schema.Encode(vals)
 	if err != nil {
 		return false
 	}
 	w := writeset.Write{
-		Table: x.def, User: x.user, Op: op, PK: pk, Payload: payload, Expect: expect,
+		Table: x.def, User: x.user, Op: op, PK: pk, Payload: payload, Expect: old.Seq,
+	}
+	if old.Thawed {
+		kept := old
+		w.Old = &kept
 	}
 	if op != row.Delete {
 		if w.Entries, err = x.def.Entries(vals); err != nil {

@@ -24,6 +24,9 @@ type Write struct {
 	PK      []byte       // encoded primary key
 	Payload []byte       // the new row by the table's codec; the old one for Delete
 	Expect  clock.Seq
+	// Old is the stored row as it was fetched from a segment; nil where it is not
+	// cold.
+	Old *row.Record
 	// Entries are what the indexes of Table hold of the new row; none for
 	// Delete.
 	Entries []row.Entry
@@ -34,6 +37,9 @@ type Write struct {
 
 func (w *Write) size() int {
 	n := len(w.PK) + len(w.Payload)
+	if w.Old != nil {
+		n += len(w.Old.Payload)
+	}
 	for _, e := range w.Entries {
 		n += len(e.Columns)
 	}
@@ -85,13 +91,14 @@ const few = 8
 // expected of the stored row stays that of the first, the new state is that of
 // the last. The set keeps w's slices.
 func (s *Set) Add(w Write) {
-	s.bytes += w.size()
 	prev := s.Lookup(w.Table.ID, w.User, w.PK)
 	if prev == nil {
+		s.bytes += w.size()
 		s.put(&w)
 		return
 	}
-	s.bytes -= prev.size()
+	w.Old = prev.Old
+	s.bytes += w.size() - prev.size()
 	s.letGo(prev)
 	prev.Table, prev.Payload, prev.Entries = w.Table, w.Payload, w.Entries // of one schema version
 	s.hold(prev)

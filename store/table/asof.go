@@ -14,7 +14,7 @@ import (
 // was one, tombstones included. present is what Get of the same view gives. It
 // costs a few reads, and within a run one for each append since.
 //
-// REQUIRES: seq is not below Trimmed of the same view.
+// REQUIRES: present is not Cold, and seq not below Trimmed of the same view.
 func (t Table) AsOf(
 	v *store.View, user ident.UserID, pk []byte, present row.Record, seq clock.Seq,
 ) (rec row.Record, found bool, err error) {

@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"context"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -24,6 +25,7 @@ type Entry struct {
 //	for changes.Next() { use(changes.Entry()) }
 //	err := changes.Close()
 type Changes struct {
+	ctx   context.Context
 	table Table
 	view  *store.View
 	user  ident.UserID
@@ -38,9 +40,11 @@ type Changes struct {
 
 // Changes walks the changes of user with a seq above after. A caller who needs
 // all of them compares after with Trimmed of the same view first. The caller
-// holds v until Close.
-func (t Table) Changes(v *store.View, user ident.UserID, after clock.Seq) *Changes {
-	c := &Changes{table: t, view: v, user: user}
+// holds v until Close; ctx ends the reading of cold rows.
+func (t Table) Changes(
+	ctx context.Context, v *store.View, user ident.UserID, after clock.Seq,
+) *Changes {
+	c := &Changes{ctx: ctx, table: t, view: v, user: user}
 	if after >= clock.MaxSeq {
 		c.it = store.ErrorIterator(nil)
 		return c
@@ -84,12 +88,15 @@ func (c *Changes) Images() (before, after *row.Record, err error) {
 			return nil, nil, err
 		}
 	}
-	rec, found, err := c.table.Get(c.view, c.user, pk)
+	rec, found, err := c.table.Peek(c.view, c.user, pk)
 	if err != nil {
 		return nil, nil, err
 	}
 	if found && rec.Seq == c.entry.Seq {
-		return before, &rec, nil
+		if rec.Cold {
+			rec, err = c.table.thaw(c.ctx, c.view, c.user, rec)
+		}
+		return before, &rec, err
 	}
 	after, err = c.version(pk, c.entry.Seq)
 	return before, after, err
@@ -101,7 +108,7 @@ func (c *Changes) appended() (before, after *row.Record, err error) {
 	e := &c.entry
 	if c.run.Seq < e.Seq || !bytes.Equal(c.runPK, e.PK) {
 		c.runPK = bytes.Clone(e.PK)
-		rec, found, err := c.table.Get(c.view, c.user, c.runPK)
+		rec, found, err := c.table.Get(c.ctx, c.view, c.user, c.runPK)
 		if err != nil {
 			return nil, nil, err
 		}

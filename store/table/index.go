@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
@@ -183,33 +184,97 @@ func (e *Entries) Close() error {
 // in the order of the key.
 type Indexed struct {
 	*Entries
+	ctx   context.Context
 	table Table
 	view  *store.View
 	user  ident.UserID
 	rec   row.Record
 	read  int
+	span  Span
+	ahead *ahead // nil until a row was cold
 }
 
-// RowsByIndex is ScanIndex with the rows. The caller holds v until Close.
-func (t Table) RowsByIndex(v *store.View, u ident.UserID, x ident.IndexID, s Span) *Indexed {
-	return &Indexed{Entries: t.ScanIndex(v, u, x, s), table: t, view: v, user: u}
+// RowsByIndex is ScanIndex with the rows. ctx ends the reading of cold ones. The
+// caller holds v until Close.
+func (t Table) RowsByIndex(
+	ctx context.Context, v *store.View, u ident.UserID, x ident.IndexID, s Span,
+) *Indexed {
+	return &Indexed{Entries: t.ScanIndex(v, u, x, s), ctx: ctx, table: t, view: v, user: u, span: s}
 }
 
 // Next moves to the next row, the first one on the first call.
 func (r *Indexed) Next() bool {
+	if r.ahead != nil {
+		if ok := r.takeAhead(); ok || r.err != nil || r.ahead.ended {
+			return ok
+		}
+	}
 	if !r.Entries.Next() {
 		return false
 	}
 	r.read++
-	if r.rec, r.err = r.table.Indexed(r.view, r.user, r.pk); r.err != nil {
+	if r.rec, r.err = r.table.named(r.view, r.user, r.pk); r.err != nil {
 		return false
+	}
+	if r.rec.Cold && !r.span.Headers {
+		return r.lookAhead()
 	}
 	return true
 }
 
+// takeAhead moves to a row that was read ahead, if there is one.
+func (r *Indexed) takeAhead() bool {
+	it, ok, err := r.ahead.take(r.ctx, r.table, r.view, r.user)
+	if err == nil && ok {
+		r.read++
+		r.rec, r.key = it.rec, it.key
+		r.columns, r.pk, err = row.SplitEntry(it.key, it.value)
+	}
+	if err != nil {
+		r.err = err
+	}
+	return ok && err == nil
+}
+
+// lookAhead reads ahead from the row that it stands on.
+func (r *Indexed) lookAhead() bool {
+	if r.ahead == nil {
+		r.ahead = newAhead(r.span.Want)
+	}
+	r.read-- // it is counted when it is taken
+	r.ahead.look(r.ctx, r.table, r.view, r.user, r.standsOn(), func() (item, bool, error) {
+		if !r.Entries.Next() {
+			return item{}, false, r.Entries.Err()
+		}
+		rec, err := r.table.named(r.view, r.user, r.pk)
+		if err != nil {
+			return item{}, false, err
+		}
+		r.rec = rec
+		return r.standsOn(), true, nil
+	})
+	return r.takeAhead()
+}
+
+// standsOn returns the row that the iterator is at.
+func (r *Indexed) standsOn() item {
+	return item{key: bytes.Clone(r.key), value: bytes.Clone(r.it.Value()), rec: r.rec}
+}
+
 // Indexed returns the row that an entry of an index names.
-func (t Table) Indexed(v *store.View, u ident.UserID, pk []byte) (row.Record, error) {
-	rec, found, err := t.Get(v, u, pk)
+func (t Table) Indexed(ctx context.Context, v *store.View, u ident.UserID, pk []byte) (
+	row.Record, error,
+) {
+	rec, err := t.named(v, u, pk)
+	if rec.Cold {
+		return t.thaw(ctx, v, u, rec)
+	}
+	return rec, err
+}
+
+// named is Indexed without fetching the row.
+func (t Table) named(v *store.View, u ident.UserID, pk []byte) (row.Record, error) {
+	rec, found, err := t.Peek(v, u, pk)
 	if err == nil && (!found || rec.Deleted) {
 		err = fault.New(fault.Corruption, "an index of partition %s has an entry without a row; "+
 			"drop the index and create it again", t.Part.Name)

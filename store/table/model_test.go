@@ -71,6 +71,7 @@ type fixture struct {
 	model model
 	seq   clock.Seq
 	evict bool // rows go with their history
+	cold  *freezer
 }
 
 func newFixture(t *testing.T, name string, open storetest.Opener) *fixture {
@@ -80,8 +81,10 @@ func newFixture(t *testing.T, name string, open storetest.Opener) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cold := newFreezer()
 	return &fixture{
-		t: t, r: storetest.Seed(t), db: db, table: table.Table{Part: p}, seq: 1000,
+		t: t, r: storetest.Seed(t), db: db, table: table.Table{Part: p, Cold: cold}, seq: 1000,
+		cold:  cold,
 		model: model{map[ident.UserID]map[string]image{}, map[ident.UserID][]event{}, 0},
 	}
 }
@@ -103,7 +106,11 @@ func TestTable_AgainstModel(t *testing.T) {
 				if f.r.IntN(12) == 0 {
 					f.trim()
 				}
+				if f.r.IntN(4) == 0 {
+					f.freezeSome()
+				}
 				f.compare()
+				f.compareSegments()
 			}
 		})
 	}
@@ -149,11 +156,18 @@ func (f *fixture) write(v *store.View, b *store.Batch, u ident.UserID, pk string
 		Schema: 2, Codec: serde.Row}
 	texts := []string{fmt.Sprintf("p%d", f.seq), "q"}
 	e := event{seq: f.seq, op: row.Insert, last: last, pk: pk}
+	ops := []row.Op{row.Update, row.Delete, row.Append, row.Append, row.Append}
+	if present.Cold { // who writes over it has read it
+		ops = ops[:2]
+		place := present.Place()
+		f.must(f.cold.Fetch(f.t.Context(), v, f.table.Part, u, []*row.Record{&present}))
+		f.must(f.table.Lose(v, b, u, place.Segment, f.seq))
+	}
 	if found {
 		w.Present = &present
 	}
 	if found && !present.Deleted {
-		w.Op = []row.Op{row.Update, row.Delete, row.Append, row.Append, row.Append}[f.r.IntN(5)]
+		w.Op = ops[f.r.IntN(len(ops))]
 		old := f.model.rows[u][pk]
 		e.op, e.before = w.Op, &old
 		if w.Op != row.Update {
@@ -270,7 +284,7 @@ func (f *fixture) compareRows(v *store.View, u ident.UserID) {
 	if s.Reverse {
 		slices.Reverse(want)
 	}
-	rows := f.table.Scan(v, u, s)
+	rows := f.table.Scan(f.t.Context(), v, u, s)
 	var got []string
 	for rows.Next() {
 		got = append(got, fmt.Sprintf("%q %v", rows.PK(), imageOf(rows.Record())))
@@ -280,7 +294,7 @@ func (f *fixture) compareRows(v *store.View, u ident.UserID) {
 		f.t.Fatalf("rows of %q in %+v:\n got %v\nwant %v (%d read)", u, s, got, want, rows.Read())
 	}
 	pk := pks[f.r.IntN(len(pks))]
-	rec, found, err := f.table.Get(v, u, []byte(pk))
+	rec, found, err := f.table.Get(f.t.Context(), v, u, []byte(pk))
 	f.must(err)
 	if i, ok := f.model.rows[u][pk]; ok != found || ok && imageOf(rec) != i {
 		f.t.Fatalf("row %q of %q: %v %v, want %v %v", pk, u, rec, found, i, ok)
@@ -322,7 +336,7 @@ func (f *fixture) compareChanges(v *store.View, u ident.UserID) {
 				e.seq, e.op, e.piece, e.last, e.pk, showModel(e.before), showModel(e.after)))
 		}
 	}
-	c := f.table.Changes(v, u, after)
+	c := f.table.Changes(f.t.Context(), v, u, after)
 	for c.Next() {
 		e := c.Entry()
 		before, now, err := c.Images()
@@ -353,7 +367,7 @@ func (f *fixture) compareEarlier(v *store.View, u ident.UserID) {
 	if want != nil && want.deleted {
 		want = nil
 	}
-	present, found, err := f.table.Get(v, u, []byte(pk))
+	present, found, err := f.table.Get(f.t.Context(), v, u, []byte(pk))
 	f.must(err)
 	var got *row.Record
 	if found {

@@ -1,6 +1,9 @@
 package table
 
 import (
+	"bytes"
+	"context"
+
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/row"
@@ -11,6 +14,12 @@ import (
 type Span struct {
 	Lo, Hi  []byte
 	Reverse bool
+	// Want is how many rows the walk will take, 0 when nobody knows. More may be
+	// taken.
+	Want int
+	// Headers says that the values of the rows are not needed: records of cold
+	// rows are given as they are.
+	Headers bool
 }
 
 // Rows walks the records of one user, tombstones included. It is used by one
@@ -24,10 +33,20 @@ type Rows struct {
 	rec    row.Record
 	read   int
 	err    error
+
+	headers bool
+	ctx     context.Context
+	table   Table
+	view    *store.View
+	user    ident.UserID
+	want    int
+	ahead   *ahead // nil until a row was cold
+	key     []byte // of a row from ahead; nil for one that it stands on
 }
 
-// Scan walks the rows of a user in the order of their primary keys.
-func (t Table) Scan(v *store.View, user ident.UserID, s Span) *Rows {
+// Scan walks the rows of a user in the order of their primary keys. ctx ends the
+// reading of cold ones. The caller holds v until Close.
+func (t Table) Scan(ctx context.Context, v *store.View, user ident.UserID, s Span) *Rows {
 	prefix := row.UserPrefix(user, 0)
 	r := store.Range{Lo: prefix, Hi: row.PrefixEnd(prefix), Reverse: s.Reverse}
 	if s.Lo != nil {
@@ -36,17 +55,63 @@ func (t Table) Scan(v *store.View, user ident.UserID, s Span) *Rows {
 	if s.Hi != nil {
 		r.Hi = row.Key(user, s.Hi)
 	}
-	return &Rows{it: v.Scan(t.Part, r), prefix: len(prefix)}
+	return &Rows{it: v.Scan(t.Part, r), prefix: len(prefix), headers: s.Headers,
+		ctx: ctx, table: t, view: v, user: user, want: s.Want}
 }
 
 // Next moves to the next row, the first one on the first call.
 func (r *Rows) Next() bool {
+	if r.ahead != nil {
+		if ok := r.takeAhead(); ok || r.err != nil || r.ahead.ended {
+			return ok
+		}
+	}
 	if r.err != nil || !r.it.Next() {
 		return false
 	}
 	r.read++
-	r.err = r.rec.Parse(r.it.Value())
+	if r.err = r.rec.Parse(r.it.Value()); r.err == nil && r.rec.Cold && !r.headers {
+		return r.lookAhead()
+	}
 	return r.err == nil
+}
+
+// takeAhead moves to a row that was read ahead, if there is one.
+func (r *Rows) takeAhead() bool {
+	r.key = nil
+	it, ok, err := r.ahead.take(r.ctx, r.table, r.view, r.user)
+	if err != nil {
+		r.err = err
+	}
+	if ok {
+		r.read++
+		r.rec, r.key = it.rec, it.key
+	}
+	return ok
+}
+
+// lookAhead reads ahead from the row that it stands on.
+func (r *Rows) lookAhead() bool {
+	if r.ahead == nil {
+		r.ahead = newAhead(r.want)
+	}
+	r.read-- // it is counted when it is taken
+	first, _ := r.standsOn()
+	r.ahead.look(r.ctx, r.table, r.view, r.user, first, func() (item, bool, error) {
+		if !r.it.Next() {
+			return item{}, false, r.it.Err()
+		}
+		it, err := r.standsOn()
+		return it, err == nil, err
+	})
+	return r.takeAhead()
+}
+
+// standsOn returns the row that the iterator is at.
+func (r *Rows) standsOn() (it item, err error) {
+	it.key, it.value = bytes.Clone(r.it.Key()[r.prefix:]), bytes.Clone(r.it.Value())
+	err = it.rec.Parse(it.value)
+	return it, err
 }
 
 // Record returns the present row. Its payload is valid until Next or Close.
@@ -57,7 +122,12 @@ func (r *Rows) Record() row.Record { return r.rec }
 func (r *Rows) Present() *row.Record { return &r.rec }
 
 // PK returns the present row's primary key, valid until Next or Close.
-func (r *Rows) PK() []byte { return r.it.Key()[r.prefix:] }
+func (r *Rows) PK() []byte {
+	if r.key != nil {
+		return r.key
+	}
+	return r.it.Key()[r.prefix:]
+}
 
 // Read returns how many rows were read so far.
 func (r *Rows) Read() int { return r.read }

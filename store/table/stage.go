@@ -18,7 +18,8 @@ type Write struct {
 	Last bool      // the last change of its commit
 
 	// Present is the record that Table.Present gave, nil when there is none:
-	// none or a tombstone for an Insert, a live row for all others.
+	// none or a tombstone for an Insert, a live row for all others. A cold one was
+	// made whole: what is overwritten stays among the versions beside its key.
 	Present *row.Record
 
 	// The new row. A Delete has none: its tombstone keeps the present row. That
@@ -90,6 +91,8 @@ func (w Write) check() error {
 	case w.Op == row.Append && (w.Piece.Column == 0 ||
 		w.Schema != w.Present.Schema || w.Codec != w.Present.Codec):
 		return fault.New(fault.Internal, "an append was staged that does not keep its row's format")
+	case w.Present != nil && w.Present.Cold:
+		return fault.New(fault.Internal, "a change was staged of a cold row that was not fetched")
 	case w.Seq <= 0 || w.Present != nil && w.Seq <= w.Present.Seq:
 		return fault.New(fault.Internal, "a change was staged at %d, which is not after its row", w.Seq)
 	}

@@ -1,6 +1,11 @@
-// Package table is the hot tier of a table as one thing: rows, their change
-// index, their overwritten versions and two counters, in one partition. It
-// reads through a store.View and stages its writes into a store.Batch.
+// Package table is a table as one thing: rows, their change index, their
+// overwritten versions and some counters, in one partition. It reads through a
+// store.View and stages its writes into a store.Batch.
+//
+// The payload of a row may be cold: in a segment, where only its place is known
+// here. Whoever reads rows gets them whole, fetched by Table.Cold; whether a row
+// is there and its seq are known without. A cold row that can't be fetched is an
+// error of the reads that need it, and of no other.
 //
 // It decides nothing: preconditions, sequence numbers and what may be trimmed
 // are the caller's, and so is hiding tombstones. Writers stage one after
@@ -9,6 +14,7 @@
 package table
 
 import (
+	"context"
 	"encoding/binary"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
@@ -21,7 +27,10 @@ import (
 // Table is a table's part in one partition: a shard of a user table, or a
 // whole shared table, whose rows belong to the empty user id. It is a small
 // value that may be copied.
-type Table struct{ Part store.Partition }
+type Table struct {
+	Part store.Partition
+	Cold Cold // nil for a table that has no cold rows
+}
 
 // The counters of a partition, eight big-endian bytes each.
 const (
@@ -32,11 +41,23 @@ const (
 
 // Get returns the record of a user's primary key, and whether there is one. A
 // deleted row that is not trimmed yet is returned with Deleted set.
-func (t Table) Get(v *store.View, user ident.UserID, pk []byte) (row.Record, bool, error) {
+func (t Table) Get(ctx context.Context, v *store.View, user ident.UserID, pk []byte) (
+	row.Record, bool, error,
+) {
+	rec, found, err := t.Peek(v, user, pk)
+	if rec.Cold {
+		rec, err = t.thaw(ctx, v, user, rec)
+		found = err == nil
+	}
+	return rec, found, err
+}
+
+// Peek is Get for who does not need the row's values: the record may be Cold.
+func (t Table) Peek(v *store.View, user ident.UserID, pk []byte) (row.Record, bool, error) {
 	return parse(v.Get(t.Part, row.Key(user, pk)))
 }
 
-// Present is Get over what b will change: the record that a writer judges its
+// Present is Peek over what b will change: the record that a writer judges its
 // preconditions by and hands to Stage. Its payload is not to be changed.
 func (t Table) Present(
 	v *store.View, b *store.Batch, user ident.UserID, pk []byte,

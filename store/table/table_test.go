@@ -66,7 +66,7 @@ func TestTable_StageInOneBatch(t *testing.T) {
 	)
 	v := f.db.View()
 	defer v.Release()
-	c := f.table.Changes(v, "a", 0)
+	c := f.table.Changes(t.Context(), v, "a", 0)
 	defer c.Close()
 	got := ""
 	for c.Next() {
@@ -142,10 +142,10 @@ func TestTable_Damaged(t *testing.T) {
 	f.must(f.db.Commit(&b, true))
 	v := f.db.View()
 	defer v.Release()
-	if _, _, err := f.table.Get(v, "a", []byte("l")); !fault.Is(err, fault.Corruption) {
+	if _, _, err := f.table.Get(t.Context(), v, "a", []byte("l")); !fault.Is(err, fault.Corruption) {
 		t.Errorf("get: %v", err)
 	}
-	rows := f.table.Scan(v, "a", table.Span{})
+	rows := f.table.Scan(t.Context(), v, "a", table.Span{})
 	for rows.Next() {
 	}
 	if !fault.Is(rows.Err(), fault.Corruption) || !fault.Is(rows.Close(), fault.Corruption) {
@@ -154,7 +154,7 @@ func TestTable_Damaged(t *testing.T) {
 	if _, err := f.table.Count(v); !fault.Is(err, fault.Corruption) {
 		t.Errorf("count: %v", err)
 	}
-	c := f.table.Changes(v, "a", 2)
+	c := f.table.Changes(t.Context(), v, "a", 2)
 	defer c.Close()
 	if !c.Next() {
 		t.Fatal("no change")
@@ -181,7 +181,7 @@ func TestTable_LastFiftyReadsFifty(t *testing.T) {
 	}
 	v := f.db.View()
 	defer v.Release()
-	rows := f.table.Scan(v, "a", table.Span{Lo: []byte("1/"), Hi: []byte("10"), Reverse: true})
+	rows := f.table.Scan(t.Context(), v, "a", table.Span{Lo: []byte("1/"), Hi: []byte("10"), Reverse: true})
 	for n := 0; n < 50 && rows.Next(); n++ {
 	}
 	first := string(rows.PK())
@@ -189,7 +189,7 @@ func TestTable_LastFiftyReadsFifty(t *testing.T) {
 	if rows.Read() != 50 || first != "1/151" {
 		t.Fatalf("read %d, the fiftieth is %s", rows.Read(), first)
 	}
-	if c := f.table.Changes(v, "a", clock.MaxSeq); c.Next() || c.Close() != nil {
+	if c := f.table.Changes(t.Context(), v, "a", clock.MaxSeq); c.Next() || c.Close() != nil {
 		t.Error("there is a change after the last seq")
 	}
 }
