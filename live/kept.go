@@ -219,7 +219,8 @@ func (r *result) unchanged(ctx context.Context, cursor, pos clock.Seq) (ResyncRe
 		if cursor < clock.SeqAt(t.Changed.Add(alterTime)) {
 			return RowsChanged, nil
 		}
-		why, err := g.unchanged(ctx, t, table.Table{Part: part, Cold: r.hub.opts.Cold}, min(cursor, pos), max(cursor, pos))
+		rows := table.Table{Part: part, Cold: r.hub.opts.Cold}
+		why, err := g.unchanged(ctx, t, rows, min(cursor, pos), max(cursor, pos))
 		if why != "" || err != nil {
 			return why, err
 		}

@@ -38,13 +38,6 @@ type IndexID uint32
 // SchemaVersion counts the changes of a table's schema, from 1.
 type SchemaVersion uint32
 
-// SegmentID is the number of a file of cold rows, given once. Ids sort by the
-// time at which they were given; 0 is none.
-type SegmentID uint64
-
-// StorageID is the name of a storage of cold rows, such as "local".
-type StorageID string
-
 // ShardID is a log group: SystemShard, 1 to N for shards of users, N+1 for
 // shared tables.
 type ShardID uint16
@@ -169,9 +162,6 @@ func (t TableID) String() string { return strconv.FormatUint(uint64(t), 10) }
 func (s ShardID) String() string { return strconv.FormatUint(uint64(s), 10) }
 
 // clip shortens what a caller sent before it stands in a message.
-// String returns the decimal form in 20 digits, as the names of segments have it.
-func (s SegmentID) String() string { return fmt.Sprintf("%020d", uint64(s)) }
-
 func clip(s string) string {
 	const most = 64
 	if len(s) <= most {

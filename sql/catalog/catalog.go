@@ -7,7 +7,6 @@
 package catalog
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -89,7 +88,7 @@ func (k *Kept) Get(db *store.DB, v *store.View, name string, doc any) (seq clock
 	if err != nil {
 		return 0, err
 	}
-	rec, found, err := t.Get(context.Background(), v, "", k.key(name))
+	rec, found, err := t.Peek(v, "", k.key(name))
 	if err != nil || !found || rec.Deleted {
 		return 0, err
 	}
@@ -103,7 +102,7 @@ func (k *Kept) Seq(db *store.DB, v *store.View, name string) (clock.Seq, error) 
 	if err != nil {
 		return 0, err
 	}
-	rec, found, err := t.Get(context.Background(), v, "", k.key(name))
+	rec, found, err := t.Peek(v, "", k.key(name))
 	if err != nil || !found || rec.Deleted {
 		return 0, err
 	}
@@ -128,7 +127,7 @@ func (k *Kept) Each(db *store.DB, v *store.View, f func(decode func(doc any) err
 	if err != nil {
 		return err
 	}
-	rows := t.Scan(context.Background(), v, "", table.Span{})
+	rows := t.Headers(v, "", table.Span{})
 	defer rows.Close()
 	for rows.Next() {
 		rec := rows.Record()
@@ -151,7 +150,7 @@ func (k *Kept) Newest(
 	if err != nil {
 		return err
 	}
-	rows := t.Scan(context.Background(), v, "", table.Span{Reverse: true})
+	rows := t.Headers(v, "", table.Span{Reverse: true})
 	defer rows.Close()
 	for n := 0; n < limit && rows.Next(); {
 		rec := rows.Record()
@@ -175,7 +174,7 @@ func (k *Kept) Below(db *store.DB, v *store.View, name string, limit int) (
 	if err != nil {
 		return nil, err
 	}
-	rows := t.Scan(context.Background(), v, "", table.Span{Hi: k.key(name)})
+	rows := t.Headers(v, "", table.Span{Hi: k.key(name)})
 	defer rows.Close()
 	for len(writes) < limit && rows.Next() {
 		rec := rows.Record()

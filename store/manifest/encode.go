@@ -48,7 +48,8 @@ func Parse(b []byte) (Entry, error) {
 	e.Storage, e.Path = ident.StorageID(r.bytes()), string(r.bytes())
 	e.Rows, e.Bytes = uint32(r.uint(1<<32-1)), int64(r.uint(1<<63-1))
 	e.MinKey, e.MaxKey = r.bytes(), r.bytes()
-	e.MinSeq, e.MaxSeq = clock.Seq(r.uint(uint64(clock.MaxSeq))), clock.Seq(r.uint(uint64(clock.MaxSeq)))
+	e.MinSeq = clock.Seq(r.uint(uint64(clock.MaxSeq)))
+	e.MaxSeq = clock.Seq(r.uint(uint64(clock.MaxSeq)))
 	if r.bad || len(r.b) != len(e.Checksum) || e.State < Pending || e.State > Dying {
 		return Entry{}, errEntry
 	}

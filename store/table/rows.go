@@ -44,9 +44,22 @@ type Rows struct {
 	key     []byte // of a row from ahead; nil for one that it stands on
 }
 
+// Headers is Scan with Span.Headers, for who does not need the values of rows and
+// for tables that have no cold ones.
+func (t Table) Headers(v *store.View, user ident.UserID, s Span) *Rows {
+	s.Headers = true
+	return t.scan(v, user, s)
+}
+
 // Scan walks the rows of a user in the order of their primary keys. ctx ends the
 // reading of cold ones. The caller holds v until Close.
 func (t Table) Scan(ctx context.Context, v *store.View, user ident.UserID, s Span) *Rows {
+	rows := t.scan(v, user, s)
+	rows.ctx = ctx
+	return rows
+}
+
+func (t Table) scan(v *store.View, user ident.UserID, s Span) *Rows {
 	prefix := row.UserPrefix(user, 0)
 	r := store.Range{Lo: prefix, Hi: row.PrefixEnd(prefix), Reverse: s.Reverse}
 	if s.Lo != nil {
@@ -56,7 +69,7 @@ func (t Table) Scan(ctx context.Context, v *store.View, user ident.UserID, s Spa
 		r.Hi = row.Key(user, s.Hi)
 	}
 	return &Rows{it: v.Scan(t.Part, r), prefix: len(prefix), headers: s.Headers,
-		ctx: ctx, table: t, view: v, user: user, want: s.Want}
+		table: t, view: v, user: user, want: s.Want}
 }
 
 // Next moves to the next row, the first one on the first call.
