@@ -27,7 +27,9 @@
 // that is older than the table's TTL by itself. A snapshot has no row that has
 // expired, a replay no insert or update of one, and a row that is written after
 // its forerunner expired is an Insert. What has expired is soon gone from
-// history too, so a cursor older than the TTL is answered by a Resync.
+// history too, so a cursor older than the TTL is answered by a Resync. From a
+// result that is kept, see below, rows go when they have expired: that is told
+// like any other difference, by the next Expire.
 //
 // A query that is more than the rows that match has a result that is kept: a
 // window of the first rows in an order, aggregates, or what running a statement

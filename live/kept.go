@@ -273,39 +273,18 @@ func (g *glance) concerns(changes *table.Changes, im *images) (bool, error) {
 	return matches(g.query, im.new, im.after)
 }
 
-// progress is Subscription.Progress. Where something may have expired since, it
-// has the subscription polled, since nobody tells of that.
+// progress is Subscription.Progress.
 func (k *kept) progress(s *Subscription) (Progress, bool) {
-	r := k.result
 	s.shard.mu.Lock()
+	defer s.shard.mu.Unlock()
 	idle := s.state == following && len(s.out) == 0 && !k.behind && k.older == 0 &&
-		r.touched <= k.pos
+		k.result.touched <= k.pos
 	seq := max(k.pos, s.shard.told)
-	news := idle && seq > s.cursor
-	if news {
-		s.cursor = seq
+	if !idle || seq <= s.cursor {
+		return Progress{Seq: seq}, false
 	}
-	old := idle && !r.resting && k.aging(s)
-	if old {
-		r.aged, k.behind = true, true
-	}
-	s.shard.mu.Unlock()
-	if old {
-		s.notify()
-	}
-	return Progress{Seq: seq}, news
-}
-
-// aging reports whether a row of what the subscriber has may have expired.
-func (k *kept) aging(s *Subscription) bool {
-	now := s.hub.opts.Now()
-	for _, t := range k.result.query.Follows() {
-		if below := clock.ExpiredBelow(now, t.TTL); below > 0 &&
-			(k.result.query.Rerun != nil || k.told.oldest < below) {
-			return true
-		}
-	}
-	return false
+	s.cursor = seq
+	return Progress{Seq: seq}, true
 }
 
 // LoadOlder asks for count rows that stand behind a window; they come as a

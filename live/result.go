@@ -93,6 +93,8 @@ type result struct {
 	pos     clock.Seq // cur is the result at it; 0 for no cur
 	touched clock.Seq // of the last commit that changed a followed table
 	aged    bool      // something may have expired
+	looked  time.Time // before it was brought to pos
+	oldest  clock.Seq // of cur
 	resting bool      // it was run a moment ago
 	rest    *time.Timer
 }
@@ -181,6 +183,7 @@ func (r *result) refresh(ctx context.Context) error {
 	r.shard.mu.Lock()
 	r.aged = false
 	r.shard.mu.Unlock()
+	looked := r.hub.opts.Now()
 	g, err := r.open()
 	if err != nil {
 		return err
@@ -192,11 +195,11 @@ func (r *result) refresh(ctx context.Context) error {
 		return err
 	}
 	r.since, r.made = g.applied, r.hub.opts.Now()
-	r.become(g.applied, entries, more)
+	r.become(g.applied, looked, entries, more)
 	return nil
 }
 
-func (r *result) become(seq clock.Seq, entries []*entry, more bool) {
+func (r *result) become(seq clock.Seq, looked time.Time, entries []*entry, more bool) {
 	if r.cur == nil || r.cur.more != more || !slices.EqualFunc(r.cur.entries, entries, (*entry).same) {
 		r.prev, r.step = r.cur, nil
 		r.cur = &version{seq: seq, entries: entries, more: more, oldest: clock.MaxSeq}
@@ -206,7 +209,7 @@ func (r *result) become(seq clock.Seq, entries []*entry, more bool) {
 	}
 	r.shard.mu.Lock()
 	defer r.shard.mu.Unlock()
-	r.pos = seq
+	r.pos, r.looked, r.oldest = seq, looked, r.cur.oldest
 	if r.query.Rerun != nil && r.hub.opts.RerunInterval > 0 && len(r.group.subs) > 0 {
 		r.resting = true
 		r.rest = time.AfterFunc(r.hub.opts.RerunInterval, r.wakeUp)

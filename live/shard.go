@@ -19,6 +19,8 @@ type shard struct {
 	groups map[groupKey]*group // of all feeds: most have one
 	// watched are the kept results by the feeds that they follow.
 	watched map[feedKey][]*result
+	// expiring are those of them that rows can expire from.
+	expiring map[*result]struct{}
 	// published is the newest applied seq that Publish was told of: whoever
 	// reads a view at or above it has missed nothing so far.
 	published clock.Seq
@@ -81,7 +83,7 @@ func (g *group) swap(i, j int) {
 func newShard(id ident.ShardID) *shard {
 	return &shard{
 		id: id, feeds: make(map[feedKey]*feed), groups: make(map[groupKey]*group),
-		watched: make(map[feedKey][]*result),
+		watched: make(map[feedKey][]*result), expiring: make(map[*result]struct{}),
 	}
 }
 

@@ -18,6 +18,9 @@ func (sh *shard) watch(h *Hub, g *group) {
 		return
 	}
 	g.kept = newResult(h, sh, g)
+	if canExpire(g.query) {
+		sh.expiring[g.kept] = struct{}{}
+	}
 	for _, t := range g.query.Follows() {
 		k := feedKey{t.ID, g.key.feed.user}
 		sh.watched[k] = append(sh.watched[k], g.kept)
@@ -30,6 +33,7 @@ func (sh *shard) unwatch(g *group) {
 	if g.kept == nil {
 		return
 	}
+	delete(sh.expiring, g.kept)
 	if g.kept.rest != nil {
 		g.kept.rest.Stop()
 	}

@@ -89,13 +89,18 @@ func (e *Engine) evictLoop(ctx context.Context) {
 // history: nobody sees them any more. It walks what was written in the order
 // of time, so it costs what has expired and a look at each user who has rows.
 // It is done from time to time without being asked. Cursors from before are
-// answered by a resync afterwards.
+// answered by a resync afterwards. Live queries whose result is kept are told
+// first.
 func (e *Engine) EvictExpired(ctx context.Context) error {
+	now := e.opts.Now()
+	if err := e.hub.Expire(ctx, now); err != nil {
+		return err
+	}
 	for _, t := range e.catalog.Snapshot().All() {
 		if t.State != ddl.Ready || t.Kind != ddl.StreamTable {
 			continue
 		}
-		if err := e.trimTable(ctx, t, clock.ExpiredBelow(e.opts.Now(), t.TTL)); err != nil {
+		if err := e.trimTable(ctx, t, clock.ExpiredBelow(now, t.TTL)); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,8 @@ type Options struct {
 	HistoryRetention time.Duration
 
 	// EvictInterval is how often expired rows of streams are removed, which
-	// nobody sees in between; 0 means 5 seconds.
+	// nobody sees in between, but for live windows and queries that are run again:
+	// they are told then. 0 means 5 seconds.
 	EvictInterval time.Duration
 
 	// AuditRetention is how long system.audit_log is kept; 0 means 90 days.

@@ -26,7 +26,7 @@ type streams struct {
 func newStreams(t *testing.T, dir string, storage engine.Storage) *streams {
 	s := &streams{start: time.Now().Truncate(time.Millisecond)}
 	s.bench = open(t, dir, engine.Options{
-		Storage: storage, EvictInterval: time.Hour,
+		Storage: storage, EvictInterval: time.Hour, Live: live.Options{RerunInterval: -1},
 		Now: func() time.Time { return s.start.Add(time.Duration(s.passed.Load())) },
 	})
 	s.run(root, "CREATE NAMESPACE chat")
@@ -234,6 +234,57 @@ func TestStream_Live(t *testing.T) {
 	s.evict()
 	s.run(alice, "DELETE FROM chat.typing")
 	mine("delete 1 again")
+}
+
+// Rows that expire leave windows and what is run again, at the next eviction.
+func TestStream_LiveKept(t *testing.T) {
+	s := newStreams(t, "", engine.Memory)
+	s.run(alice, "INSERT INTO chat.typing VALUES (1, 'a'), (3, 'a')")
+	s.run(service, "INSERT INTO chat.alarms VALUES (1, 'fire')")
+	s.pass(4 * time.Second)
+	s.run(alice, "INSERT INTO chat.typing VALUES (2, 'b'), (4, 'b')")
+	window := s.view(alice, "SELECT room FROM chat.typing ORDER BY room LIMIT 2", true)
+	count := s.view(alice, "SELECT COUNT(*) AS n FROM chat.typing", false)
+	all := s.view(bob, "SELECT what FROM chat.alarms ORDER BY id DESC LIMIT 3", true)
+	views := []*viewer{window, count, all}
+	check := func(when string, want ...string) {
+		t.Helper()
+		s.evict()
+		for i, v := range views {
+			v.drain()
+			if got := v.told(); got != want[i] {
+				t.Errorf("%s: %s is told %q, want %q", when, v.sql, got, want[i])
+			}
+		}
+	}
+	check("at first", "", "", "")
+	s.pass(5 * time.Second)
+	check("before the first expire", "", "", "")
+	s.pass(2 * time.Second)
+	for _, v := range views {
+		v.drain()
+		if got := v.told(); got != "" {
+			t.Errorf("before the eviction %s is told %q", v.sql, got)
+		}
+	}
+	check("after the first", "delete 1 @0; insert/enter 4 @1.", "update 2.", "delete 1|fire @0.")
+	check("nothing more", "", "", "")
+	s.pass(4 * time.Second)
+	check("after all", "delete 4 @1; delete 2 @0.", "update 0.", "")
+}
+
+// An eviction comes by itself, so subscribers are told within its interval.
+func TestStream_LiveKeptIsToldByItself(t *testing.T) {
+	b := open(t, "", engine.Options{Storage: engine.Memory, EvictInterval: 10 * time.Millisecond})
+	b.run(root, "CREATE NAMESPACE chat")
+	b.run(service, "CREATE STREAM TABLE chat.typing (room INT PRIMARY KEY) WITH (TTL = '1s')")
+	b.run(alice, "INSERT INTO chat.typing VALUES (1)")
+	window := b.follow(alice, "SELECT room FROM chat.typing ORDER BY room LIMIT 2", nil)
+	count := b.follow(alice, "SELECT COUNT(*) AS n FROM chat.typing", nil)
+	window("snapshot 1")
+	count("snapshot 1")
+	window("delete 1")
+	count("update 0")
 }
 
 // follow subscribes, and returns a function that awaits the next message with
