@@ -295,7 +295,7 @@ func (w *world) trim(below clock.Seq) {
 		for done := false; !done; {
 			b, v := &store.Batch{}, w.db.View()
 			var err error
-			from, done, _, err = table.Table{Part: p}.Trim(v, b, from, below, 1000)
+			from, done, _, err = table.Table{Part: p}.Trim(v, b, from, below, 0, 1000)
 			v.Release()
 			if err != nil {
 				w.t.Fatal(err)

@@ -286,7 +286,7 @@ func (s *shard) trim(b *store.Batch, v *store.View, c *command.Trim, now clock.S
 		return Trimmed{Done: true}, nil
 	}
 	if t.fence.TTL == 0 {
-		out.Cursor, out.Done, out.Removed, err = t.table.Trim(v, b, c.Cursor, c.Below, c.Limit)
+		out.Cursor, out.Done, out.Removed, err = t.table.Trim(v, b, c.Cursor, c.Below, c.Keep, c.Limit)
 		return out, err
 	}
 	below, rows := min(c.Below, clock.ExpiredBelow(now.Time(), t.fence.TTL)), 0

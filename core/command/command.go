@@ -108,6 +108,7 @@ type Trim struct {
 	Table  ident.TableID
 	Cursor []byte    // where the previous chunk ended, nil to begin
 	Below  clock.Seq // changes older than this go
+	Keep   clock.Seq // tombstones that are not older than this stay; 0 keeps none
 	Limit  int       // entries removed at most
 }
 

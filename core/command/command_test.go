@@ -78,7 +78,8 @@ func random(r *rand.Rand) *command.Command {
 	}
 	if r.IntN(3) == 0 {
 		c.Trim = &command.Trim{
-			Table: ident.TableID(r.Uint32()), Cursor: some(20), Below: seq(), Limit: r.IntN(1 << 30),
+			Table: ident.TableID(r.Uint32()), Cursor: some(20), Below: seq(), Keep: seq(),
+			Limit: r.IntN(1 << 30),
 		}
 	}
 	for range r.IntN(3) {
@@ -154,6 +155,17 @@ func TestParse_FencesWithoutTTL(t *testing.T) {
 	want := &command.Command{Shard: 3, Clock: 9, Fences: []command.Fence{
 		{Table: 7, Partition: "p", Min: 2, Dropped: true},
 	}}
+	if got, err := command.Parse(b); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v %v", got, err)
+	}
+}
+
+// TestParse_TrimThatKeepsNothing reads the bytes of format 4.
+func TestParse_TrimThatKeepsNothing(t *testing.T) {
+	b := []byte{4, 3, 9, 0, 0, 0, 0, 1, 7, 1, 'c', 6, 5, 0, 0}
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	want := &command.Command{Shard: 3, Clock: 9,
+		Trim: &command.Trim{Table: 7, Cursor: []byte("c"), Below: 6, Limit: 5}}
 	if got, err := command.Parse(b); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v %v", got, err)
 	}

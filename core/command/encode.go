@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	format          = 4
+	format          = 5
+	formatUnkept    = 4 // trims keep no tombstones
 	formatHot       = 3 // nothing of cold rows
 	formatUnindexed = 2 // no indexes, no entries
 	formatPlain     = 1 // fences without TTL either
@@ -58,6 +59,7 @@ func (c *Command) Append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(t.Table))
 		dst = appendString(dst, string(t.Cursor))
 		dst = binary.AppendUvarint(dst, uint64(t.Below))
+		dst = binary.AppendUvarint(dst, uint64(t.Keep))
 		dst = binary.AppendUvarint(dst, uint64(t.Limit))
 	}
 	dst = c.appendCold(dst)
@@ -158,8 +160,12 @@ func Parse(b []byte) (*Command, error) {
 	if r.bool() {
 		c.Trim = &Trim{
 			Table: ident.TableID(r.uint(1<<32 - 1)), Cursor: r.bytes(),
-			Below: clock.Seq(r.uint(uint64(clock.MaxSeq))), Limit: int(r.uint(1<<31 - 1)),
+			Below: clock.Seq(r.uint(uint64(clock.MaxSeq))),
 		}
+		if r.format > formatUnkept {
+			c.Trim.Keep = clock.Seq(r.uint(uint64(clock.MaxSeq)))
+		}
+		c.Trim.Limit = int(r.uint(1<<31 - 1))
 	}
 	if r.format > formatHot {
 		r.cold(c)

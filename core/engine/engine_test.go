@@ -468,6 +468,34 @@ func TestEngine_TrimHistory(t *testing.T) {
 	b.want(alice, "2", "SELECT id FROM chat.messages")
 }
 
+// Deleted rows are kept as long as their table says, though their history is
+// shorter, and never less than that.
+func TestEngine_DeletedRetention(t *testing.T) {
+	now, move := at(time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))
+	b := open(t, "", engine.Options{
+		Storage: engine.Memory, HistoryRetention: time.Hour, DeletedRetention: 3 * time.Hour, Now: now,
+	})
+	b.run(root, "CREATE NAMESPACE chat")
+	for name, retention := range map[string]string{
+		"usual": "default", "long": "5h", "short": "1s",
+	} {
+		b.run(root, "CREATE TABLE chat."+name+" (id INT PRIMARY KEY) DELETED_RETENTION '"+retention+"'")
+		b.run(alice, "INSERT INTO chat."+name+" VALUES (1), (2); DELETE FROM chat."+name+" WHERE id = 1")
+	}
+	for _, step := range []struct{ usual, long, short string }{
+		{"1", "1", "1"}, {"1", "1", ""}, {"1", "1", ""}, {"", "1", ""}, {"", "1", ""}, {"", "", ""},
+	} {
+		if err := b.db.TrimHistory(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.want(alice, step.usual, "SELECT id FROM chat.usual WHERE _deleted = TRUE")
+		b.want(alice, step.long, "SELECT id FROM chat.long WHERE _deleted = TRUE")
+		b.want(alice, step.short, "SELECT id FROM chat.short WHERE _deleted = TRUE")
+		move(time.Hour + time.Second)
+	}
+	b.want(alice, "2", "SELECT id FROM chat.usual")
+}
+
 func TestOpen_Refuses(t *testing.T) {
 	for what, o := range map[string]engine.Options{
 		"an unknown engine":  {Storage: "paper"},

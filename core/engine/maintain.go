@@ -50,7 +50,8 @@ func (e *Engine) TrimAudit(ctx context.Context) error {
 }
 
 // TrimHistory removes changes and overwritten versions that are older than the
-// retention, in all tables. It is done from time to time without being asked.
+// retention, in all tables, and deleted rows that are older than theirs. It is
+// done from time to time without being asked.
 // Cursors from before are answered by a resync afterwards.
 func (e *Engine) TrimHistory(ctx context.Context) error {
 	below := clock.SeqAt(e.opts.Now().Add(-e.opts.HistoryRetention))
@@ -108,32 +109,49 @@ func (e *Engine) EvictExpired(ctx context.Context) error {
 }
 
 func (e *Engine) trimTable(ctx context.Context, t *ddl.Table, below clock.Seq) error {
+	what := command.Trim{Table: t.ID, Below: below, Keep: e.keepDeleted(t), Limit: trimChunk}
 	for _, s := range t.Shards(e.db.Shards()) {
-		if err := e.trim(ctx, t, s, below); err != nil {
+		if err := e.trim(ctx, t, s, what); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// keepDeleted returns the seq from which on deleted rows of a table are kept; 0
+// keeps none beyond their history.
+func (e *Engine) keepDeleted(t *ddl.Table) clock.Seq {
+	if !t.HasColdTier() {
+		return 0
+	}
+	retention := t.DeletedRetention
+	if retention == 0 {
+		retention = e.opts.DeletedRetention
+	}
+	return clock.SeqAt(e.opts.Now().Add(-retention))
+}
+
 // trim removes a table's old history on one shard, chunk by chunk. Each chunk
 // is first tried on a batch that is thrown away, so that nothing is proposed
 // where nothing is old.
-func (e *Engine) trim(ctx context.Context, t *ddl.Table, s ident.ShardID, below clock.Seq) error {
+func (e *Engine) trim(
+	ctx context.Context, t *ddl.Table, s ident.ShardID, what command.Trim,
+) error {
 	part, ok := e.db.Partition(t.Partition(s))
 	if !ok {
 		return nil
 	}
 	var cursor table.Cursor
 	for {
-		next, done, removed, err := e.tryTrim(part, cursor, below)
+		next, done, removed, err := e.tryTrim(part, cursor, what)
 		if err != nil {
 			return err
 		}
 		if removed > 0 {
+			piece := what
+			piece.Cursor = cursor
 			out, err := e.log.Propose(ctx, &command.Command{
-				Shard: s, Clock: e.clock.Now(),
-				Trim: &command.Trim{Table: t.ID, Cursor: cursor, Below: below, Limit: trimChunk},
+				Shard: s, Clock: e.clock.Now(), Trim: &piece,
 			})
 			if err == nil {
 				err = out.Err
@@ -150,12 +168,12 @@ func (e *Engine) trim(ctx context.Context, t *ddl.Table, s ident.ShardID, below 
 	}
 }
 
-func (e *Engine) tryTrim(p store.Partition, from table.Cursor, below clock.Seq) (
+func (e *Engine) tryTrim(p store.Partition, from table.Cursor, what command.Trim) (
 	next table.Cursor, done bool, removed int, err error,
 ) {
 	v := e.db.View()
 	defer v.Release()
-	return table.Table{Part: p}.Trim(v, new(store.Batch), from, below, trimChunk)
+	return table.Table{Part: p}.Trim(v, new(store.Batch), from, what.Below, what.Keep, what.Limit)
 }
 
 // figures are the rows of system.stats.

@@ -45,6 +45,11 @@ type Options struct {
 	// HistoryRetention is how long changes can be replayed; 0 means 24 hours.
 	HistoryRetention time.Duration
 
+	// DeletedRetention is how long deleted rows are kept in tables that say
+	// nothing else, but never shorter than HistoryRetention, which is what 0
+	// means.
+	DeletedRetention time.Duration
+
 	// EvictInterval is how often expired rows of streams are removed, which
 	// nobody sees in between, but for live windows and queries that are run again:
 	// they are told then. 0 means 5 seconds.
@@ -76,6 +81,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.HistoryRetention == 0 {
 		o.HistoryRetention = 24 * time.Hour
+	}
+	if o.DeletedRetention == 0 {
+		o.DeletedRetention = o.HistoryRetention
 	}
 	if o.EvictInterval == 0 {
 		o.EvictInterval = 5 * time.Second

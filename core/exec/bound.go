@@ -12,7 +12,6 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/value"
-	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
@@ -42,7 +41,6 @@ func (k boundKey) name() string {
 // that is done.
 type binding struct {
 	session *Session
-	request string // the id of the command that bound it; "" for none
 	gone    chan struct{}
 }
 
@@ -50,19 +48,12 @@ type binding struct {
 type bindings struct {
 	mu   sync.Mutex
 	rows map[boundKey]*binding
-	// byRequest are the rows by the request that bound them last, so that one
-	// which is repeated over another connection finds them.
-	byRequest map[string]map[boundKey]struct{}
 }
 
 // give makes b the binding of a row, nil for none. REQUIRES: mu is held.
 func (bs *bindings) give(k boundKey, b *binding) {
 	if old := bs.rows[k]; old != nil {
 		delete(old.session.bound, k)
-		delete(bs.byRequest[old.request], k)
-		if len(bs.byRequest[old.request]) == 0 {
-			delete(bs.byRequest, old.request)
-		}
 	}
 	if b == nil {
 		delete(bs.rows, k)
@@ -70,13 +61,6 @@ func (bs *bindings) give(k boundKey, b *binding) {
 	}
 	if bs.rows == nil {
 		bs.rows = make(map[boundKey]*binding)
-		bs.byRequest = make(map[string]map[boundKey]struct{})
-	}
-	if b.request != "" {
-		if bs.byRequest[b.request] == nil {
-			bs.byRequest[b.request] = make(map[boundKey]struct{})
-		}
-		bs.byRequest[b.request][k] = struct{}{}
 	}
 	if b.session.bound == nil {
 		b.session.bound = make(map[boundKey]struct{})
@@ -103,11 +87,9 @@ func (r *run) mayBind() error {
 	return nil
 }
 
-// bind binds the rows of writes to the session, for a request that may be
-// repeated if there is one. undo takes that back when they are not written.
-func (r *run) bind(
-	ctx context.Context, writes []writeset.Write, request *command.Request,
-) (undo func(), err error) {
+// bind binds the rows of writes to the session. undo takes that back when they
+// are not written.
+func (r *run) bind(ctx context.Context, writes []writeset.Write) (undo func(), err error) {
 	keys := make([]boundKey, len(writes))
 	for i := range writes {
 		w := &writes[i]
@@ -117,14 +99,10 @@ func (r *run) bind(
 		}
 		keys[i] = boundKey{w.Table.ID, w.User, hex.EncodeToString(w.PK)}
 	}
-	now := binding{session: r.session}
-	if request != nil {
-		now.request = request.ID
-	}
 	before := make(map[boundKey]*binding, len(keys))
 	undo = func() { r.x.rebind(keys, r.session, before) }
 	for _, k := range keys {
-		if before[k], err = r.x.take(ctx, k, now); err != nil {
+		if before[k], err = r.x.take(ctx, k, r.session); err != nil {
 			undo()
 			return nil, err
 		}
@@ -136,49 +114,19 @@ func (r *run) bind(
 	return undo, nil
 }
 
-// bindAgain binds what a repeated request bound at first to the session that
-// repeats it: rows that nobody has bound since, and that are not being removed.
-func (r *run) bindAgain(request *command.Request) error {
-	bs := &r.x.bound
-	bs.mu.Lock()
-	defer bs.mu.Unlock()
-	for k := range bs.byRequest[request.ID] {
-		old := bs.rows[k]
-		if old.gone != nil || old.session == r.session {
-			continue
-		}
-		if err := r.x.mayHold(r.session); err != nil {
-			return err
-		}
-		bs.give(k, &binding{session: r.session, request: request.ID})
-	}
-	return nil
-}
-
-// mayHold checks whether a session may have one more bound row. REQUIRES:
-// bound.mu is held.
-func (x *Executor) mayHold(s *Session) error {
-	if len(s.bound) < x.limits.BoundRows {
-		return nil
-	}
-	return fault.New(fault.QuotaExceeded,
-		"the connection has %d bound rows, the most it may have", len(s.bound))
-}
-
-// take makes a row the session's of b and returns whose it was. It waits while
-// the row is being removed.
-func (x *Executor) take(ctx context.Context, k boundKey, b binding) (*binding, error) {
+// take makes a row the session's and returns whose it was. It waits while the
+// row is being removed.
+func (x *Executor) take(ctx context.Context, k boundKey, s *Session) (*binding, error) {
 	for {
 		x.bound.mu.Lock()
 		old := x.bound.rows[k]
 		if old == nil || old.gone == nil {
 			defer x.bound.mu.Unlock()
-			if _, mine := b.session.bound[k]; !mine {
-				if err := x.mayHold(b.session); err != nil {
-					return nil, err
-				}
+			if _, mine := s.bound[k]; !mine && len(s.bound) >= x.limits.BoundRows {
+				return nil, fault.New(fault.QuotaExceeded,
+					"the connection has %d bound rows, the most it may have", len(s.bound))
 			}
-			x.bound.give(k, &b)
+			x.bound.give(k, &binding{session: s})
 			return old, nil
 		}
 		x.bound.mu.Unlock()

@@ -56,7 +56,7 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 	defer v.Release()
 	if request != nil {
 		if res, err := r.recall(v, request); res != nil || err != nil {
-			return r.boundAgain(res, request, err)
+			return res, false, err
 		}
 	}
 	planned, err := r.plan(ctx, v)
@@ -90,7 +90,7 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 	}
 	undo := func() {}
 	if r.req.Bind && len(writes) > 0 {
-		if undo, err = r.bind(ctx, writes, request); err != nil {
+		if undo, err = r.bind(ctx, writes); err != nil {
 			return nil, false, err
 		}
 	}
@@ -103,7 +103,7 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 		return nil, false, err
 	case out.Repeat:
 		res, err := r.repeated(out)
-		return r.boundAgain(res, request, err)
+		return res, false, err
 	case out.Stale:
 		r.x.conflicts.Add(1)
 		return nil, true, r.x.Catalog.Refresh()
@@ -126,19 +126,6 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 		planned.Returned.Fill(out.Seq - clock.Seq(len(writes)-1))
 	}
 	return r.reply(planned, c.Shard, out.Seq), false, nil
-}
-
-// boundAgain is what tryWrite returns for a request that was repeated.
-func (r *run) boundAgain(
-	first *Result, request *command.Request, err error,
-) (*Result, bool, error) {
-	if err == nil && r.req.Bind {
-		err = r.bindAgain(request)
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	return first, false, nil
 }
 
 var verbs = map[dialect.Kind]string{

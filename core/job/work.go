@@ -15,7 +15,8 @@ const (
 	Flush   = "flush"   // moves rows to the cold tier; ForUser narrows it
 	Compact = "compact" // rewrites segments of a table
 
-	ForUser = "user"
+	ForUser  = "user"
+	ByPolicy = "by_policy" // asked for by the policy of the table
 )
 
 // Kind is a kind of job.

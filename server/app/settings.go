@@ -26,6 +26,7 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 		RootPassword: c.Auth.RootPassword, JWTSecret: c.Auth.JWTSecret,
 		AccessTTL: c.Auth.AccessTTL, RefreshTTL: c.Auth.RefreshTTL,
 		HistoryRetention: c.Live.HistoryRetention, AuditRetention: c.Retention.AuditLog,
+		DeletedRetention: c.Retention.DeletedRows,
 		Jobs: job.Options{
 			Running: c.Jobs.Running, Queue: c.Jobs.Queue, Attempts: c.Jobs.Attempts,
 			Backoff: c.Jobs.Backoff, MaxBackoff: c.Jobs.MaxBackoff,

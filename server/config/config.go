@@ -8,6 +8,7 @@ type Config struct {
 	Server    Server
 	API       API
 	Storage   Storage
+	Flush     Flush
 	Retention Retention
 	Jobs      Jobs
 	Live      Live
@@ -57,10 +58,22 @@ func (s Storage) CacheSize() Size {
 	return 0
 }
 
+// Flush is when rows go cold.
+type Flush struct {
+	Rows            int
+	Interval        time.Duration
+	CheckInterval   time.Duration
+	MinRows         int
+	MaxAge          time.Duration
+	CompactSegments int
+	DeadPercent     int
+}
+
 // Retention is how long what nobody deletes is kept.
 type Retention struct {
-	AuditLog time.Duration
-	Jobs     time.Duration
+	DeletedRows time.Duration
+	AuditLog    time.Duration
+	Jobs        time.Duration
 }
 
 // Jobs bounds the work in the background.

@@ -59,6 +59,35 @@ var table = []Setting{
 		Doc:   "Block cache of badger.",
 		field: func(c *Config) any { return &c.Storage.Badger.CacheSize }},
 
+	{Section: "flush", Key: "rows", Default: "100000",
+		Doc: "Rows that have come to a table since its last flush at which another begins; 0: " +
+			"not by number. FLUSH_POLICY of a table says otherwise.",
+		field: func(c *Config) any { return &c.Flush.Rows }},
+	{Section: "flush", Key: "interval", Default: "15m",
+		Doc: "How often a table with hot rows is flushed; 0: not by time. FLUSH_POLICY of a table " +
+			"says otherwise.",
+		field: func(c *Config) any { return &c.Flush.Interval }},
+	{Section: "flush", Key: "check_interval", Default: "5s", Min: second / 100,
+		Doc:   "How often it is looked for tables that are due.",
+		field: func(c *Config) any { return &c.Flush.CheckInterval }},
+	{Section: "flush", Key: "min_rows", Default: "1000", Min: 1,
+		Doc: "A user with fewer hot rows waits for max_age, so that small users don't become " +
+			"small files. FLUSH TABLE takes all.",
+		field: func(c *Config) any { return &c.Flush.MinRows }},
+	{Section: "flush", Key: "max_age", Default: "720h", Min: second,
+		Doc:   "Age of the oldest hot row at which a user with fewer rows is flushed all the same.",
+		field: func(c *Config) any { return &c.Flush.MaxAge }},
+	{Section: "flush", Key: "compact_segments", Default: "8", Min: 2,
+		Doc:   "Small segments of a user at which they are merged.",
+		field: func(c *Config) any { return &c.Flush.CompactSegments }},
+	{Section: "flush", Key: "dead_percent", Default: "50", Min: 1, Max: 100,
+		Doc:   "Share of a segment's rows that were changed or deleted since at which it is rewritten.",
+		field: func(c *Config) any { return &c.Flush.DeadPercent }},
+
+	{Section: "retention", Key: "deleted_rows", Default: "168h", Min: second,
+		Doc: "How long deleted rows are kept, never shorter than live.history_retention. " +
+			"DELETED_RETENTION of a table says otherwise.",
+		field: func(c *Config) any { return &c.Retention.DeletedRows }},
 	{Section: "retention", Key: "audit_log", Default: "2160h", Min: minute,
 		Doc:   "How long rows of system.audit_log are kept.",
 		field: func(c *Config) any { return &c.Retention.AuditLog }},

@@ -150,3 +150,29 @@ func FuzzSplitKey(f *testing.F) {
 		}
 	})
 }
+
+func TestTombstoneKey(t *testing.T) {
+	lo, hi := row.TombstonesBelow(7)
+	var last []byte
+	for _, seq := range []clock.Seq{0, 6, 7, clock.MaxSeq} {
+		for _, u := range []ident.UserID{"", "a", "a\x00b"} {
+			key := row.TombstoneKey(seq, u, []byte("k\x00"))
+			gotSeq, gotUser, pk, err := row.SplitTombstoneKey(key)
+			if err != nil || gotSeq != seq || gotUser != u || string(pk) != "k\x00" {
+				t.Errorf("%x reads as %d %q %q %v", key, gotSeq, gotUser, pk, err)
+			}
+			if bytes.Compare(key, last) <= 0 {
+				t.Errorf("%x does not stand behind %x", key, last)
+			}
+			below := bytes.Compare(key, lo) >= 0 && bytes.Compare(key, hi) < 0
+			if last = key; below != (seq < 7) {
+				t.Errorf("the tombstone of %d is below 7: %v", seq, below)
+			}
+		}
+	}
+	for _, key := range []string{"", "t", "r12345678a\x00\x01", "t12345678", "t12345678a\x00\x02"} {
+		if _, _, _, err := row.SplitTombstoneKey([]byte(key)); !fault.Is(err, fault.Corruption) {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+}

@@ -61,6 +61,13 @@ type model struct {
 	rows    map[ident.UserID]map[string]image
 	history map[ident.UserID][]event
 	trimmed clock.Seq
+	kept    map[tombstone]bool // tombstones that outlived their history
+}
+
+type tombstone struct {
+	seq  clock.Seq
+	user ident.UserID
+	pk   string
 }
 
 type fixture struct {
@@ -84,8 +91,9 @@ func newFixture(t *testing.T, name string, open storetest.Opener) *fixture {
 	cold := newFreezer()
 	return &fixture{
 		t: t, r: storetest.Seed(t), db: db, table: table.Table{Part: p, Cold: cold}, seq: 1000,
-		cold:  cold,
-		model: model{map[ident.UserID]map[string]image{}, map[ident.UserID][]event{}, 0},
+		cold: cold,
+		model: model{map[ident.UserID]map[string]image{}, map[ident.UserID][]event{}, 0,
+			map[tombstone]bool{}},
 	}
 }
 
@@ -199,6 +207,7 @@ func (f *fixture) write(v *store.View, b *store.Batch, u ident.UserID, pk string
 func (f *fixture) trim() {
 	below := f.seq - clock.Seq(f.r.IntN(60))
 	limit := 1 + f.r.IntN(7)
+	keep := []clock.Seq{0, below, f.seq - clock.Seq(f.r.IntN(200))}[f.r.IntN(3)]
 	var at table.Cursor
 	total := 0
 	for done := false; !done; {
@@ -209,7 +218,7 @@ func (f *fixture) trim() {
 		if f.evict {
 			at, done, removed, rows, err = f.table.Evict(v, &b, at, below, limit)
 		} else {
-			at, done, removed, err = f.table.Trim(v, &b, at, below, limit)
+			at, done, removed, err = f.table.Trim(v, &b, at, below, keep, limit)
 		}
 		f.must(err)
 		f.must(f.table.AddCount(v, &b, -rows))
@@ -220,12 +229,24 @@ func (f *fixture) trim() {
 		f.must(f.db.Commit(&b, false))
 		v.Release()
 	}
-	if want := f.model.trim(below, f.evict); total != want {
+	if f.evict || keep == 0 {
+		keep = clock.MaxSeq
+	}
+	if want := f.model.trim(below, keep, f.evict); total != want {
 		f.t.Fatalf("trimmed %d changes below %d, want %d", total, below, want)
 	}
 }
 
-func (m *model) trim(below clock.Seq, evict bool) (removed int) {
+func (m *model) trim(below, keep clock.Seq, evict bool) (removed int) {
+	for k := range m.kept {
+		if k.seq >= keep {
+			continue
+		}
+		delete(m.kept, k)
+		if removed++; m.rows[k.user][k.pk].seq == k.seq {
+			delete(m.rows[k.user], k.pk)
+		}
+	}
 	for u, all := range m.history {
 		m.history[u] = slices.DeleteFunc(all, func(e event) bool {
 			if e.seq < below {
@@ -234,8 +255,11 @@ func (m *model) trim(below clock.Seq, evict bool) (removed int) {
 			}
 			return e.seq < below
 		})
-		maps.DeleteFunc(m.rows[u], func(_ string, i image) bool {
-			return (i.deleted || evict) && i.seq < below
+		maps.DeleteFunc(m.rows[u], func(pk string, i image) bool {
+			if i.deleted && i.seq < below && i.seq >= keep {
+				m.kept[tombstone{i.seq, u, pk}] = true
+			}
+			return (i.deleted || evict) && i.seq < min(below, keep)
 		})
 	}
 	return removed

@@ -88,7 +88,7 @@ func TestTable_TrimRemovesAllTraces(t *testing.T) {
 	f.stage(change(row.Insert, "gone", 5, "z"), change(row.Delete, "gone", 6, ""))
 	v := f.db.View()
 	var b store.Batch
-	_, done, removed, err := f.table.Trim(v, &b, nil, 100, 1000)
+	_, done, removed, err := f.table.Trim(v, &b, nil, 100, 0, 1000)
 	v.Release()
 	if err != nil || !done || removed != 6 {
 		t.Fatalf("done %v, removed %d, %v", done, removed, err)
@@ -118,9 +118,9 @@ func TestTable_TrimOverItsBatch(t *testing.T) {
 	v := f.db.View()
 	defer v.Release()
 	var b store.Batch
-	at, done, _, err := f.table.Trim(v, &b, nil, 100, 4)
+	at, done, _, err := f.table.Trim(v, &b, nil, 100, 0, 4)
 	for !done && err == nil {
-		at, done, _, err = f.table.Trim(v, &b, at, 100, 4)
+		at, done, _, err = f.table.Trim(v, &b, at, 100, 0, 4)
 	}
 	f.must(err)
 	f.must(f.db.Commit(&b, true))
@@ -129,6 +129,47 @@ func TestTable_TrimOverItsBatch(t *testing.T) {
 	if floor, err := f.table.Trimmed(after); err != nil || floor != 10 {
 		t.Fatalf("trimmed %d %v", floor, err)
 	}
+}
+
+// A tombstone outlives its history for as long as it is to be kept, and goes by
+// itself; one whose row was inserted again only leaves the list.
+func TestTable_TrimKeepsTombstones(t *testing.T) {
+	f := memory(t)
+	f.stage(change(row.Insert, "old", 1, "x"), change(row.Insert, "young", 2, "y"),
+		change(row.Insert, "back", 3, "z"))
+	f.stage(change(row.Delete, "old", 4, ""), change(row.Delete, "young", 5, ""),
+		change(row.Delete, "back", 6, ""))
+	trim := func(keep clock.Seq, limit int, want string) {
+		t.Helper()
+		var at table.Cursor
+		for done := false; !done; {
+			v := f.db.View()
+			var b store.Batch
+			var removed int
+			var err error
+			at, done, removed, err = f.table.Trim(v, &b, at, 100, keep, limit)
+			f.must(err)
+			f.must(f.db.Commit(&b, true))
+			v.Release()
+			if removed > limit {
+				t.Fatalf("removed %d of %d", removed, limit)
+			}
+		}
+		v := f.db.View()
+		defer v.Release()
+		rows, got := f.table.Headers(v, "a", table.Span{}), ""
+		for rows.Next() {
+			got += fmt.Sprintf("%s:%v ", rows.PK(), rows.Record().Deleted)
+		}
+		f.must(rows.Close())
+		if got != want {
+			t.Fatalf("after keeping those from %d on there are %q, want %q", keep, got, want)
+		}
+	}
+	trim(4, 2, "back:true old:true young:true ")
+	f.stage(change(row.Insert, "back", 7, "again"))
+	trim(5, 1, "back:false young:true ")
+	trim(0, 1, "back:false ")
 }
 
 func TestTable_Damaged(t *testing.T) {

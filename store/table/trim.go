@@ -17,14 +17,22 @@ type Cursor []byte
 
 // Trim stages the removal of a piece of the history of all users: each change
 // below below, the version that it overwrote, and the row that it deleted
-// unless it was inserted again. It looks at limit changes and users at most,
-// so that a writer does it in bounded pieces between commits: call it with the
-// cursor it returned until done. It also raises Trimmed. removed counts the
-// changes. Everything is read over b, v being the view below it.
+// unless it was inserted again. A row that was deleted at or behind keep stays as
+// a tombstone until a later Trim, whose keep is above; 0 keeps none. It looks at
+// limit changes, users and tombstones at most, so that a writer does it in
+// bounded pieces between commits: call it with the cursor it returned until done.
+// It also raises Trimmed. removed counts the changes and the tombstones that
+// outlived theirs. Everything is read over b, v being the view below it.
 func (t Table) Trim(
-	v *store.View, b *store.Batch, from Cursor, below clock.Seq, limit int,
+	v *store.View, b *store.Batch, from Cursor, below, keep clock.Seq, limit int,
 ) (next Cursor, done bool, removed int, err error) {
-	s := trim{table: t, view: v, batch: b, below: below, budget: max(limit, 1)}
+	if keep == 0 {
+		keep = clock.MaxSeq
+	}
+	s := trim{table: t, view: v, batch: b, below: below, keep: keep, budget: max(limit, 1)}
+	if err := s.purge(); err != nil {
+		return from, false, s.removed, err
+	}
 	next, done, err = s.run(from)
 	return next, done, s.removed, err
 }
@@ -37,7 +45,8 @@ func (t Table) Trim(
 func (t Table) Evict(
 	v *store.View, b *store.Batch, from Cursor, below clock.Seq, limit int,
 ) (next Cursor, done bool, removed, rows int, err error) {
-	s := trim{table: t, view: v, batch: b, below: below, budget: max(limit, 1), evict: true}
+	s := trim{table: t, view: v, batch: b, below: below, keep: clock.MaxSeq,
+		budget: max(limit, 1), evict: true}
 	next, done, err = s.run(from)
 	return next, done, s.removed, s.rows, err
 }
@@ -47,6 +56,7 @@ type trim struct {
 	view    *store.View
 	batch   *store.Batch
 	below   clock.Seq
+	keep    clock.Seq // tombstones from here on stay
 	budget  int
 	evict   bool // live rows go too
 	removed int
@@ -63,6 +73,9 @@ func (s *trim) run(from Cursor) (next Cursor, done bool, err error) {
 	lo, hi := row.ChangeSpace()
 	if from != nil {
 		lo = from
+	}
+	if from == nil && s.budget == 0 { // nil would be the end
+		return lo, false, nil
 	}
 	for s.budget > 0 && lo != nil {
 		if lo, err = s.user(lo, hi); err != nil {
@@ -130,6 +143,10 @@ func (s *trim) remove(user ident.UserID, e Entry) error {
 	if err != nil || !found || rec.Seq != e.Seq {
 		return err
 	}
+	if rec.Deleted && e.Seq >= s.keep {
+		s.batch.Put(part, row.TombstoneKey(e.Seq, user, pk), nil)
+		return nil
+	}
 	if !rec.Deleted {
 		s.rows++
 		for _, x := range e.Entries {
@@ -140,4 +157,32 @@ func (s *trim) remove(user ident.UserID, e Entry) error {
 	}
 	s.batch.Delete(part, row.Key(user, pk))
 	return nil
+}
+
+// purge removes tombstones from before keep whose history is gone.
+func (s *trim) purge() (err error) {
+	lo, hi := row.TombstonesBelow(s.keep)
+	it := s.view.Scan(s.table.Part, store.Range{Lo: lo, Hi: hi})
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for s.budget > 0 && it.Next() {
+		seq, user, pk, err := row.SplitTombstoneKey(it.Key())
+		if err != nil {
+			return err
+		}
+		if _, found, known := s.batch.Lookup(s.table.Part, it.Key()); known && !found {
+			continue // gone by a piece before in the same batch
+		}
+		pk = bytes.Clone(pk)
+		rec, found, err := s.table.Present(s.view, s.batch, user, pk)
+		if err != nil {
+			return err
+		}
+		if found && rec.Deleted && rec.Seq == seq { // else it was inserted again
+			s.batch.Delete(s.table.Part, row.Key(user, pk))
+		}
+		s.batch.Delete(s.table.Part, bytes.Clone(it.Key()))
+		s.budget--
+		s.removed++
+	}
+	return it.Err()
 }
