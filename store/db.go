@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -217,7 +218,7 @@ func (d *DB) fail(err error) error {
 func (d *DB) newView(snap Snapshot) *View {
 	v := &View{db: d, snap: snap}
 	v.refs.Store(1)
-	d.views.add()
+	v.number = d.views.add()
 	return v
 }
 
@@ -244,6 +245,12 @@ func (d *DB) Size() (int64, error) {
 // each earlier one that somebody still reads. One that stays above 1 while
 // nothing is read is a view that was not released.
 func (d *DB) OpenViews() int { return d.views.open() }
+
+// WaitOlder blocks until nobody holds a view of a state before v's, or ctx ends.
+// What no such view shows can be taken away then. The caller holds v.
+func (d *DB) WaitOlder(ctx context.Context, v *View) error {
+	return d.views.older(ctx, v.number)
+}
 
 // sizeWalk bounds the pairs that PartitionSize counts one by one.
 const sizeWalk = 1000
@@ -297,4 +304,4 @@ func (d *DB) Close() error {
 	return nil
 }
 
-func (d *DB) viewFreed(err error) { d.views.done(err) }
+func (d *DB) viewFreed(number uint64, err error) { d.views.done(number, err) }

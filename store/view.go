@@ -18,6 +18,8 @@ type View struct {
 	db   *DB
 	snap Snapshot
 	refs atomic.Int64
+
+	number uint64 // in the order of states
 }
 
 // Range is the part [Lo, Hi) of a partition and the direction to walk it. A
@@ -59,7 +61,7 @@ func (v *View) Retain() *View {
 func (v *View) Release() {
 	switch n := v.refs.Add(-1); {
 	case n == 0:
-		v.db.viewFreed(v.snap.Close())
+		v.db.viewFreed(v.number, v.snap.Close())
 	case n < 0:
 		panic("store: a view was released more often than it was retained")
 	}

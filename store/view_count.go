@@ -1,33 +1,47 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
 )
 
-// viewCount counts the views whose snapshots are open.
+// viewCount knows the views whose snapshots are open, by their numbers in the
+// order in which they were made.
 type viewCount struct {
-	mu   sync.Mutex
-	n    int
-	err  error         // of closing snapshots
-	none chan struct{} // closed when n reaches 0, once somebody waits
+	mu     sync.Mutex
+	last   uint64              // given
+	opened map[uint64]struct{} // those that are open
+	err    error               // of closing snapshots
+	none   chan struct{}       // closed when none is open, once somebody waits
+	fewer  chan struct{}       // closed when one less is open, once somebody waits
 }
 
-func (c *viewCount) add() {
-	c.mu.Lock()
-	c.n++
-	c.mu.Unlock()
-}
-
-func (c *viewCount) done(err error) {
+// add counts a new view and returns its number.
+func (c *viewCount) add() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.n--
+	if c.opened == nil {
+		c.opened = make(map[uint64]struct{})
+	}
+	c.last++
+	c.opened[c.last] = struct{}{}
+	return c.last
+}
+
+func (c *viewCount) done(number uint64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.opened, number)
 	c.err = errors.Join(c.err, err)
-	if c.n == 0 && c.none != nil {
+	if len(c.opened) == 0 && c.none != nil {
 		close(c.none)
 		c.none = nil
+	}
+	if c.fewer != nil {
+		close(c.fewer)
+		c.fewer = nil
 	}
 }
 
@@ -35,13 +49,37 @@ func (c *viewCount) done(err error) {
 func (c *viewCount) open() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.n
+	return len(c.opened)
+}
+
+// older blocks until no view with a smaller number is open, or ctx ends.
+func (c *viewCount) older(ctx context.Context, number uint64) error {
+	for {
+		c.mu.Lock()
+		held := false
+		for n := range c.opened {
+			held = held || n < number
+		}
+		if held && c.fewer == nil {
+			c.fewer = make(chan struct{})
+		}
+		fewer := c.fewer
+		c.mu.Unlock()
+		if !held {
+			return nil
+		}
+		select {
+		case <-fewer:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // wait blocks until no view is open or d is over, and returns how many are.
 func (c *viewCount) wait(d time.Duration) int {
 	c.mu.Lock()
-	if c.n == 0 {
+	if len(c.opened) == 0 {
 		c.mu.Unlock()
 		return 0
 	}
@@ -58,5 +96,5 @@ func (c *viewCount) wait(d time.Duration) int {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.n
+	return len(c.opened)
 }

@@ -1,10 +1,13 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/memkv"
@@ -111,4 +114,49 @@ func TestView_ReadAfterRelease(t *testing.T) {
 		t.Error("a freed view was scanned")
 	}
 	mustClose(t, db)
+}
+
+// WaitOlder waits for who reads states before, and for nobody else.
+func TestDB_WaitOlder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := mustOpen(t, "", store.Options{Engine: memkv.Name, OpenEngine: memkv.Open})
+		p, err := db.CreatePartition("p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		change := func() {
+			var b store.Batch
+			b.Put(p, nil, nil)
+			if err := db.Commit(&b, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		older := db.View()
+		it := older.Scan(p, store.Range{})
+		change()
+		v := db.View()
+		change()
+		newer := db.View()
+		ended := make(chan error, 1)
+		go func() { ended <- db.WaitOlder(t.Context(), v) }()
+		older.Release()
+		synctest.Wait()
+		if len(ended) > 0 {
+			t.Fatal("it did not wait for an iterator over a state before")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := db.WaitOlder(ctx, v); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("beyond its time: %v", err)
+		}
+		if err := it.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		newer.Release()
+		v.Release()
+		mustClose(t, db)
+	})
 }
