@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/parquet"
@@ -29,6 +30,7 @@ type scalar[T primitive] struct {
 	size  func(v T) int
 	plain func(b []byte) (T, bool) // nil when statistics are of no use
 	never bool                     // NULL
+	read  sync.Pool                // of *levels[T]
 }
 
 func (c *scalar[T]) encoder() encoder {
@@ -40,7 +42,12 @@ func (c *scalar[T]) decoder(chunk file.ColumnChunkReader) (decoder, error) {
 	if !ok {
 		return nil, errChunk
 	}
-	return &scalarDecoder[T]{chunk: r, convert: c.from, never: c.never}, nil
+	into, ok := c.read.Get().(*levels[T])
+	if !ok {
+		into = new(levels[T])
+	}
+	return &scalarDecoder[T]{chunk: r, convert: c.from, never: c.never, levels: into,
+		from: &c.read}, nil
 }
 
 func (c *scalar[T]) bound(b []byte) (value.Value, bool) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
 
@@ -14,8 +16,14 @@ import (
 type decoder interface {
 	// seek goes on at a row of the row group, which must be the first of a page.
 	seek(row int64) error
-	// decode reads the next rows, as many as dst has elements.
+	// decode reads the next rows, as many as dst has elements. Strings share
+	// memory that is theirs alone.
 	decode(dst []value.Value) error
+	// pick reads the next n rows, which are a page or what is left of it, and puts
+	// those at the ascending positions at into dst. Strings have their own memory.
+	pick(n int, at []int, dst []value.Value) error
+	// close gives back what the decoder holds, after which it is of no use.
+	close()
 }
 
 type chunkReader[T primitive] interface {
@@ -30,32 +38,88 @@ var errShort = errors.New("a column chunk has fewer rows than its row group")
 type scalarDecoder[T primitive] struct {
 	chunk   chunkReader[T]
 	convert func(v T) (value.Value, error)
-	vals    []T
-	defs    []int16
 	never   bool // NULL: there are no levels
+	*levels[T]
+	from *sync.Pool // of levels
+}
+
+// levels are what a column chunk is read into.
+type levels[T primitive] struct {
+	vals []T
+	defs []int16
+}
+
+func (d *scalarDecoder[T]) close() {
+	d.chunk.Close() // of memory only
+	d.from.Put(d.levels)
+	d.levels = nil
 }
 
 func (d *scalarDecoder[T]) seek(row int64) error { return d.chunk.SeekToRow(row) }
 
 func (d *scalarDecoder[T]) decode(dst []value.Value) error {
-	if len(d.vals) < len(dst) {
-		d.vals, d.defs = make([]T, len(dst)), make([]int16, len(dst))
+	vals, defs, err := d.read(len(dst), d.chunk.ReadBatch)
+	if err != nil {
+		return err
 	}
-	defs := d.defs[:len(dst)]
+	return d.spread(dst, vals, defs)
+}
+
+func (d *scalarDecoder[T]) pick(n int, at []int, dst []value.Value) (err error) {
+	vals, defs, err := d.read(n, d.chunk.ReadBatchInPage)
+	if err != nil {
+		return err
+	}
+	row, next := 0, 0 // of vals
+	for i, wanted := range at {
+		if defs == nil {
+			next = wanted
+		}
+		for ; defs != nil && row < wanted; row++ {
+			next += int(defs[row]) // levelNull or levelPresent
+		}
+		switch {
+		case defs != nil && defs[wanted] == levelNull:
+			dst[i] = value.Value{}
+			continue
+		case next >= len(vals):
+			return errShort
+		}
+		if dst[i], err = d.convert(vals[next]); err != nil {
+			return err
+		}
+		if dst[i].Kind().Form() == value.FormString {
+			dst[i] = value.NewString(dst[i].Kind(), strings.Clone(dst[i].Str()))
+		}
+	}
+	return nil
+}
+
+// read reads the next n rows. There are no levels when there is no NULL.
+func (d *scalarDecoder[T]) read(
+	n int, batch func(int64, []T, []int16, []int16) (int64, int, error),
+) ([]T, []int16, error) {
+	if len(d.vals) < n {
+		d.vals, d.defs = make([]T, n), make([]int16, n)
+	}
+	defs := d.defs[:n]
 	if d.never {
 		defs = nil
 	}
-	rows, n, err := d.chunk.ReadBatch(int64(len(dst)), d.vals[:len(dst)], defs, nil)
+	rows, present, err := batch(int64(n), d.vals[:n], defs, nil)
 	if err == nil {
 		err = d.chunk.Err()
 	}
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if rows != int64(len(dst)) || n > len(dst) || d.never && n != len(dst) {
-		return errShort
+	if rows != int64(n) || present > n || d.never && present != n {
+		return nil, nil, errShort
 	}
-	return d.spread(dst, d.vals[:n], defs)
+	if present == n {
+		defs = nil
+	}
+	return d.vals[:present], defs, nil
 }
 
 // spread puts the values at their rows, and NULL between them.
@@ -92,9 +156,25 @@ type vectorDecoder struct {
 	raw       []byte
 }
 
+func (d *vectorDecoder) close() { d.chunk.Close() } // of memory only
+
 func (d *vectorDecoder) seek(row int64) error {
 	d.vals, d.defs, d.reps, d.level, d.val = d.vals[:0], d.defs[:0], d.reps[:0], 0, 0
 	return d.chunk.SeekToRow(row)
+}
+
+func (d *vectorDecoder) pick(n int, at []int, dst []value.Value) error {
+	for row := range n {
+		v, err := d.row()
+		if err != nil {
+			return err
+		}
+		if len(at) > 0 && at[0] == row {
+			dst[0] = v
+			at, dst = at[1:], dst[1:]
+		}
+	}
+	return nil
 }
 
 func (d *vectorDecoder) decode(dst []value.Value) (err error) {

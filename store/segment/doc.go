@@ -21,10 +21,10 @@ const (
 	groupRows  = 32768    // most rows of a row group
 	groupBytes = 16 << 20 // of values, behind which a row group ends
 	pageBytes  = 32 << 10 // of encoded values, behind which a page ends
-	pageRows   = 1024     // most rows that are given to a page at once
+	pageRows   = 4096     // most rows of a page
 	dictBytes  = 16 << 10 // of distinct values, behind which a column is plain
 	statBytes  = 128      // longest value that stands in statistics
-	blockBytes = 32 << 10 // of the file that have one checksum
+	blockBytes = 16 << 10 // of the file that have one checksum
 )
 
 var (

@@ -25,6 +25,7 @@ type primitive interface {
 
 type chunkWriter[T primitive] interface {
 	WriteBatch(vals []T, definitions, repetitions []int16) (int64, error)
+	FlushCurrentPage() error
 }
 
 // Levels of definition.
@@ -64,34 +65,34 @@ func (e *scalarEncoder[T]) add(v value.Value) error {
 	return nil
 }
 
-// flush gives the library so few rows at once that a page is not much larger
-// than it should be.
+// flush writes a page at a time, and says itself where one ends.
 func (e *scalarEncoder[T]) flush(to file.ColumnChunkWriter) error {
 	w, ok := to.(chunkWriter[T])
 	if !ok {
 		return errChunk
 	}
 	defer e.reset()
-	vals, defs := e.vals, e.defs
-	for len(vals) > 0 || len(defs) > 0 {
-		n, levels := e.step(vals, defs)
-		var err error
+	for vals, defs := e.vals, e.defs; ; {
+		n, levels := e.page(vals, defs)
+		now := defs[:min(levels, len(defs))]
 		if e.never {
-			_, err = w.WriteBatch(vals[:n], nil, nil)
-		} else {
-			_, err = w.WriteBatch(vals[:n], defs[:levels], nil)
-			defs = defs[levels:]
+			now = nil
 		}
-		if err != nil {
+		if _, err := w.WriteBatch(vals[:n], now, nil); err != nil {
 			return err
 		}
-		vals = vals[n:]
+		vals, defs = vals[n:], defs[len(now):]
+		if len(vals) == 0 && len(defs) == 0 {
+			return nil // the last page ends with the chunk
+		}
+		if err := w.FlushCurrentPage(); err != nil {
+			return err
+		}
 	}
-	return nil
 }
 
-// step returns how many values and levels to write next.
-func (e *scalarEncoder[T]) step(vals []T, defs []int16) (n, levels int) {
+// page returns how many values and levels the next page has.
+func (e *scalarEncoder[T]) page(vals []T, defs []int16) (n, levels int) {
 	for bytes := 0; levels < pageRows && bytes < pageBytes; levels++ {
 		switch {
 		case e.never && n == len(vals), !e.never && levels == len(defs):
@@ -144,19 +145,21 @@ func (e *vectorEncoder) flush(to file.ColumnChunkWriter) error {
 		return errChunk
 	}
 	defer func() { e.vals, e.defs, e.reps = e.vals[:0], e.defs[:0], e.reps[:0] }()
-	vals, defs, reps := e.vals, e.defs, e.reps
-	for len(defs) > 0 {
-		n, levels := 0, 0
-		for levels < len(defs) && (n*4 < pageBytes || reps[levels] != repeatNew) {
-			if defs[levels] == levelElement {
-				n++
-			}
+	for vals, defs, reps := e.vals, e.defs, e.reps; ; {
+		n, levels, rows := 0, 0, 0
+		for levels < len(defs) && (n*4 < pageBytes && rows < pageRows || reps[levels] != repeatNew) {
+			n += int(defs[levels]) / levelElement
+			rows += repeatSame - int(reps[levels])
 			levels++
 		}
 		if _, err := w.WriteBatch(vals[:n], defs[:levels], reps[:levels]); err != nil {
 			return err
 		}
-		vals, defs, reps = vals[n:], defs[levels:], reps[levels:]
+		if vals, defs, reps = vals[n:], defs[levels:], reps[levels:]; len(defs) == 0 {
+			return nil
+		}
+		if err := w.FlushCurrentPage(); err != nil {
+			return err
+		}
 	}
-	return nil
 }

@@ -236,7 +236,7 @@ func (f *File) parseKeys(text string) error {
 
 // reader returns the library's reader over what a span has loaded.
 func (f *File) reader(s *span) (*file.Reader, error) {
-	props := parquet.NewReaderProperties(nil)
+	props := parquet.NewReaderProperties(scratch{})
 	props.BufferedStreamEnabled = true
 	props.MaxCompressedPageSize, props.MaxUncompressedPageSize = maxPage, maxPage
 	return file.NewParquetReader(s, file.WithMetadata(f.meta), file.WithReadProps(props))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
 
@@ -116,6 +115,7 @@ func (f *File) groupRows(
 			return err
 		}
 		s := &span{file: f}
+		defer s.release()
 		if err := s.load(g.extents(pages, at, rows)); err != nil {
 			return err
 		}
@@ -175,7 +175,8 @@ func (f *File) pick(
 	if err != nil {
 		return err
 	}
-	var scratch []value.Value
+	defer d.close()
+	var at []int // of the page
 	last := -2
 	for i := 0; i < len(rows); {
 		p := pageOf(pages, rows[i])
@@ -188,32 +189,16 @@ func (f *File) pick(
 				return err
 			}
 		}
-		last = p
-		n := int(end - pages[p].first)
-		if len(scratch) < n {
-			scratch = make([]value.Value, n)
-		}
-		if err := d.decode(scratch[:n]); err != nil {
-			return err
-		}
+		last, at = p, at[:0]
 		begin := i
 		for ; i < len(rows) && rows[i] < end; i++ {
-			dst[i] = scratch[rows[i]-pages[p].first]
+			at = append(at, int(rows[i]-pages[p].first))
 		}
-		if 2*(i-begin) < n {
-			detach(dst[begin:i])
+		if err := d.pick(int(end-pages[p].first), at, dst[begin:i]); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// detach gives strings that share the memory of a page their own.
-func detach(vals []value.Value) {
-	for i, v := range vals {
-		if v.Kind().Form() == value.FormString {
-			vals[i] = value.NewString(v.Kind(), strings.Clone(v.Str()))
-		}
-	}
 }
 
 // pages returns where the pages of a row group are, column by column.

@@ -14,7 +14,7 @@ const scanRows = 1024
 
 // Scanner reads the rows of a segment in order, a batch at a time, without the
 // row groups that were pruned. It holds the columns it reads of one row group, is
-// used by one goroutine, and has nothing to close.
+// used by one goroutine, and need not be closed when it was read to its end.
 type Scanner struct {
 	file   *File
 	at     []int // positions of columns, and of the seq
@@ -22,6 +22,7 @@ type Scanner struct {
 	pruned int
 	err    error
 
+	from     *span
 	decoders []decoder // of the open row group
 	next     int64     // ordinal of the next row
 	left     int64     // rows of the open row group
@@ -64,6 +65,9 @@ func (s *Scanner) Pruned() (pruned, of int) { return s.pruned, len(s.file.groups
 // Next reads the next batch and reports whether there is one. After false Err
 // says why.
 func (s *Scanner) Next(ctx context.Context) bool {
+	if s.left == 0 {
+		s.leave()
+	}
 	if s.err != nil || s.left == 0 && len(s.kept) == 0 {
 		return false
 	}
@@ -91,6 +95,26 @@ func (s *Scanner) Batch() *Batch { return &s.batch }
 // Err returns what ended the scan early, nil for nothing.
 func (s *Scanner) Err() error { return s.err }
 
+// Close ends the scan and gives back memory. Batches that were read stay as they
+// are.
+func (s *Scanner) Close() {
+	s.leave()
+	s.kept, s.left = nil, 0
+}
+
+// leave gives back what the open row group takes.
+func (s *Scanner) leave() {
+	for _, d := range s.decoders {
+		if d != nil {
+			d.close()
+		}
+	}
+	if s.from != nil {
+		s.from.release()
+	}
+	s.decoders, s.from = nil, nil
+}
+
 // open loads the columns of a row group.
 func (s *Scanner) open(number int) error {
 	g := &s.file.groups[number]
@@ -100,11 +124,11 @@ func (s *Scanner) open(number int) error {
 			all = append(all, extent{lo: g.chunks[c].lo, hi: g.chunks[c].hi})
 		}
 	}
-	from := &span{file: s.file}
-	if err := from.load(all); err != nil {
+	s.from = &span{file: s.file}
+	if err := s.from.load(all); err != nil {
 		return err
 	}
-	r, err := s.file.reader(from)
+	r, err := s.file.reader(s.from)
 	if err != nil {
 		return err
 	}

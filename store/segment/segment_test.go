@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
@@ -297,4 +298,36 @@ func (s *sample) pick(t testing.TB, r *rand.Rand, f *segment.File) {
 	for i := range ordinals {
 		s.check(t, b, i, columns)
 	}
+}
+
+// Readers of one file at once see their own rows: what they borrow from each
+// other's reads does not show.
+func TestFile_ServesManyAtOnce(t *testing.T) {
+	r := seeded(t)
+	s := write(t, r, everything(), 20_000, 5)
+	f := s.open(t)
+	var all sync.WaitGroup
+	for range 8 {
+		own := rand.New(rand.NewPCG(r.Uint64(), 2))
+		all.Go(func() {
+			for range 20 {
+				if own.IntN(5) > 0 {
+					s.pick(t, own, f)
+					continue
+				}
+				sc := f.Scan(nil, segment.Prune{})
+				for i := 0; i < own.IntN(25) && sc.Next(t.Context()); i++ {
+					b := sc.Batch()
+					for i := range b.Len() {
+						s.check(t, b, i, nil)
+					}
+				}
+				sc.Close()
+				if sc.Next(t.Context()) || sc.Err() != nil {
+					t.Errorf("a scan that was closed goes on: %v", sc.Err())
+				}
+			}
+		})
+	}
+	all.Wait()
 }

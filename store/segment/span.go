@@ -30,26 +30,36 @@ type span struct {
 
 var errUnread = errors.New("its metadata points outside of its pages")
 
-// load reads extents, which it may sort, in as few reads as their gaps of a
-// block and less allow.
+// maxGap is how many bytes between two extents are read rather than left out.
+const maxGap = 32 << 10
+
+// load reads extents, which it may sort, in as few reads as their gaps allow.
+// Whatever it returns, s is to be released.
 func (s *span) load(all []extent) error {
 	slices.SortFunc(all, func(a, b extent) int { return int(max(min(a.lo-b.lo, 1), -1)) })
-	s.parts = s.parts[:0]
 	for i := 0; i < len(all); {
 		e := s.widen(all[i])
-		for i++; i < len(all) && all[i].lo-e.hi <= blockBytes; i++ {
+		for i++; i < len(all) && all[i].lo-e.hi <= maxGap; i++ {
 			e.hi = max(e.hi, s.widen(all[i]).hi)
 		}
-		data := make([]byte, e.hi-e.lo)
+		data := scratch{}.Allocate(int(e.hi - e.lo))
+		s.parts = append(s.parts, part{extent: e, data: data})
 		if err := s.file.read(data, e.lo); err != nil {
 			return err
 		}
 		if err := s.verify(data, e.lo); err != nil {
 			return err
 		}
-		s.parts = append(s.parts, part{extent: e, data: data})
 	}
 	return nil
+}
+
+// release gives back the memory of s, of which nothing may be used any more.
+func (s *span) release() {
+	for _, p := range s.parts {
+		scratch{}.Free(p.data)
+	}
+	s.parts = nil
 }
 
 // widen returns the whole blocks that e touches.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/system"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 )
 
@@ -81,7 +82,10 @@ func NewWriter(to io.Writer, l Layout) (w *Writer, err error) {
 	return w, nil
 }
 
-// properties says how the library is to write.
+// properties says how the library is to write: integers as differences, which
+// makes a file a fifth smaller and faster to read, and dictionaries for ENUMs
+// only, since of texts compression finds as much and a reader of one row would
+// read the dictionary too.
 func (l *Layout) properties() *parquet.WriterProperties {
 	options := []parquet.WriterProperty{
 		parquet.WithCreatedBy("kalamdb version 1.0.0"),
@@ -89,12 +93,26 @@ func (l *Layout) properties() *parquet.WriterProperties {
 		parquet.WithRootRepetition(required),
 		parquet.WithCompression(compress.Codecs.Zstd),
 		parquet.WithCompressionLevel(1),
-		parquet.WithBatchSize(1 << 30), // the encoders see to that
-		parquet.WithDataPageSize(pageBytes),
+		parquet.WithBatchSize(1 << 30), // the encoders end a page
+		parquet.WithDataPageSize(1 << 30),
 		parquet.WithDictionaryPageSizeLimit(dictBytes),
 		parquet.WithMaxStatsSize(statBytes),
 		parquet.WithPageIndexEnabled(true),
+		parquet.WithDictionaryDefault(false),
 		parquet.WithSortingColumns(l.sorting()),
+	}
+	deltas := []string{system.ColSeq, system.ColUpdated}
+	for i, k := range l.Schema.Kinds {
+		c := &l.Columns[i]
+		switch p := physicalOf(k, c); {
+		case k == value.Enum:
+			options = append(options, parquet.WithDictionaryFor(c.Name, true))
+		case p.typ == parquet.Types.Int32, p.typ == parquet.Types.Int64:
+			deltas = append(deltas, c.Name)
+		}
+	}
+	for _, name := range deltas {
+		options = append(options, parquet.WithEncodingFor(name, parquet.Encodings.DeltaBinaryPacked))
 	}
 	return parquet.NewWriterProperties(options...)
 }
