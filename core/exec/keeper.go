@@ -33,14 +33,14 @@ type Keeper struct {
 	accounts *lru.Cache[ident.UserID, *keptAccount]
 }
 
-// keptAccount is an account as it was at seq.
+// keptAccount is an account as it was at seq. That there is none is kept too:
+// identities may live elsewhere.
 type keptAccount struct {
-	user *ddl.User
+	user *ddl.User // nil for none
 	seq  clock.Seq
-	// seen is the newest view that was found to have it. Views don't change, so
-	// while that one is the present view nothing has to be read. It is compared
-	// only: no reference is held to it.
-	seen atomic.Pointer[store.View]
+	// seen is the number of changes of the system tables' shard at which it was
+	// found to be so. While that stays nothing has to be read.
+	seen atomic.Uint64
 }
 
 // keptAccounts bounds the accounts that are kept decoded: each request of a
@@ -116,26 +116,30 @@ func (k *Keeper) command(writes []writeset.Write) (*command.Command, error) {
 // Account implements auth.Accounts. What it keeps is used only while the stored
 // row still has the seq it was read at.
 func (k *Keeper) Account(id ident.UserID) (*ddl.User, clock.Seq, error) {
-	v := k.DB.View()
-	defer v.Release()
+	changes := k.Log.Changes(ident.SystemShard) // before the view is taken
 	kept, ok := k.accounts.Get(id)
-	if ok && kept.seen.Load() == v {
+	if ok && kept.seen.Load() == changes {
 		return kept.user, kept.seq, nil
 	}
+	v := k.DB.View()
+	defer v.Release()
 	seq, err := catalog.KeptUsers.Seq(k.DB, v, string(id))
-	if err != nil || seq == 0 {
+	if err != nil {
 		return nil, 0, err
 	}
 	if ok && kept.seq == seq {
-		kept.seen.Store(v)
+		kept.seen.Store(changes)
 		return kept.user, seq, nil
 	}
-	u := new(ddl.User)
-	if seq, err = catalog.KeptUsers.Get(k.DB, v, string(id), u); err != nil {
-		return nil, 0, err
+	var u *ddl.User
+	if seq > 0 {
+		u = new(ddl.User)
+		if seq, err = catalog.KeptUsers.Get(k.DB, v, string(id), u); err != nil {
+			return nil, 0, err
+		}
 	}
 	kept = &keptAccount{user: u, seq: seq}
-	kept.seen.Store(v)
+	kept.seen.Store(changes)
 	k.accounts.Add(id, kept)
 	return u, seq, nil
 }

@@ -34,6 +34,9 @@ func (n *news) tell() {
 	}
 }
 
+// Changes implements Log.
+func (l *Local) Changes(s ident.ShardID) uint64 { return l.counts[s].Load() }
+
 // Await implements Log.
 func (l *Local) Await(ctx context.Context, s ident.ShardID, seq clock.Seq) error {
 	part, err := l.machine.Partition(s)

@@ -221,6 +221,7 @@ func (l *Local) publish(group []*proposal) {
 		}
 	}
 	for _, c := range l.changed.list {
+		l.counts[c.shard].Add(1)
 		l.opts.Publish(c.shard, c.last, c.changes)
 	}
 }

@@ -29,6 +29,10 @@ type Log interface {
 	// Await returns once readers see all that shard s has applied up to seq. When
 	// ctx ends before, it returns its error.
 	Await(ctx context.Context, s ident.ShardID, seq clock.Seq) error
+	// Changes returns a number that grows with each batch that changes rows of a
+	// shard: after readers see it, and before it is answered. What was read since
+	// the number was taken is what an answered write has left while it stays.
+	Changes(s ident.ShardID) uint64
 	// Close refuses further commands, finishes those that are queued and
 	// returns when all is durable.
 	Close() error
