@@ -117,6 +117,15 @@ func (d *DB) Shards() int { return d.opts.Shards }
 // EngineName returns the backend's name.
 func (d *DB) EngineName() string { return d.opts.Engine }
 
+// ID returns the id that the data directory was given when it was made, "" when
+// there is none.
+func (d *DB) ID() string {
+	if d.home == nil {
+		return ""
+	}
+	return d.home.label.ID
+}
+
 // Dir returns the data directory, "" when there is none.
 func (d *DB) Dir() string {
 	if d.home == nil {

@@ -37,6 +37,7 @@ const (
 	Partitions   Table = "partitions"
 	Settings     Table = "settings"
 	Stats        Table = "stats"
+	Storages     Table = "storages"
 	LiveQueries  Table = "live_queries"
 	Streams      Table = "streams"
 	Statements   Table = "statements"

@@ -57,6 +57,8 @@ func MayRun(role ident.Role, k dialect.Kind, table ddl.TableKind) error {
 	case dialect.CreateNamespace, dialect.AlterNamespace, dialect.DropNamespace,
 		dialect.TruncateTable,
 		dialect.CheckTable, dialect.CreateUser, dialect.DropUser, dialect.ShowUsers, dialect.ShowSettings,
+		dialect.CreateStorage, dialect.AlterStorage, dialect.DropStorage, dialect.ShowStorages,
+		dialect.CheckStorage,
 		dialect.ClearCache:
 		ok = atLeast(role, ident.RoleDBA)
 	case dialect.CreateUserTable, dialect.CreateStreamTable, dialect.FlushTable, dialect.FlushAll,
@@ -137,6 +139,7 @@ func (r *Rights) checkTable(t *ddl.Table, owner ident.UserID, write bool) error 
 // operators are the system tables that only a dba reads.
 var operators = map[system.Table]bool{
 	system.AuditLog: true, system.Partitions: true, system.Settings: true, system.Stats: true,
+	system.Storages: true,
 }
 
 func (r *Rights) checkOwner(owner ident.UserID) error {

@@ -101,6 +101,8 @@ func TestMayRun(t *testing.T) {
 		dialect.CreateUserTable: creators, dialect.CreateSharedTable: dba,
 		dialect.CreateStreamTable: creators,
 		dialect.CreateUser:        dba, dialect.DropUser: dba, dialect.ShowUsers: dba,
+		dialect.CreateStorage: dba, dialect.AlterStorage: dba, dialect.DropStorage: dba,
+		dialect.ShowStorages: dba, dialect.CheckStorage: dba,
 		dialect.ShowSettings: dba, dialect.ClearCache: dba, dialect.DropTable: dba,
 		dialect.AlterTable: dba, dialect.TruncateTable: dba,
 		dialect.CreateIndex: dba, dialect.DropIndex: dba, dialect.ShowIndexes: all,

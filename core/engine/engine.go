@@ -28,6 +28,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/core/storage"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
@@ -50,19 +51,20 @@ type (
 
 // Engine is an open database.
 type Engine struct {
-	opts    Options
-	db      *store.DB
-	machine *apply.Machine
-	log     *replica.Local
-	clock   *clock.Clock
-	catalog *catalog.Catalog
-	sql     *sqlengine.Engine
-	hub     *live.Hub
-	auth    *auth.Service
-	audit   *audit.Log
-	exec    *exec.Executor
-	jobs    *job.Manager
-	started time.Time
+	opts     Options
+	db       *store.DB
+	machine  *apply.Machine
+	log      *replica.Local
+	clock    *clock.Clock
+	catalog  *catalog.Catalog
+	sql      *sqlengine.Engine
+	hub      *live.Hub
+	auth     *auth.Service
+	audit    *audit.Log
+	exec     *exec.Executor
+	jobs     *job.Manager
+	storages *storage.Registry
+	started  time.Time
 
 	revoked atomic.Pointer[func(ident.UserID)] // see OnRevoked
 
@@ -140,12 +142,15 @@ func (e *Engine) start() (err error) {
 		DB: e.db, Propose: keeper.Write, Gen: gen, Now: e.opts.Now, Logger: e.opts.Logger,
 	})
 	e.sql = sqlengine.New(e.opts.SQL)
+	if err := e.openStorages(keeper); err != nil {
+		return err
+	}
 	if err := e.openJobs(keeper, gen); err != nil {
 		return err
 	}
 	e.exec = exec.New(exec.Parts{
 		Keeper: keeper, Machine: e.machine, Catalog: e.catalog, SQL: e.sql,
-		Gen: gen, Audit: e.audit, Jobs: e.jobs,
+		Gen: gen, Audit: e.audit, Jobs: e.jobs, Storages: e.storages,
 		Auth: e.auth, Hub: e.hub, Now: e.opts.Now,
 		Settings: e.opts.Settings, Figures: e.figures, PlanAll: e.opts.SQL.PlanAll,
 	}, e.opts.Limits)
@@ -158,6 +163,7 @@ func (e *Engine) start() (err error) {
 	e.wg.Go(func() { e.trimLoop(ctx) })
 	e.wg.Go(func() { e.evictLoop(ctx) })
 	e.wg.Go(func() { e.audit.Run(ctx) })
+	e.wg.Go(func() { e.storages.Run(ctx) })
 	return nil
 }
 
@@ -201,8 +207,11 @@ func (e *Engine) Close() error {
 			e.err = err
 			return // a job goes on that uses what would be closed
 		}
+		if e.storages != nil {
+			e.err = e.storages.Close()
+		}
 		if e.audit != nil {
-			e.err = e.audit.Flush(context.Background())
+			e.err = errors.Join(e.err, e.audit.Flush(context.Background()))
 		}
 		if e.log != nil {
 			e.err = errors.Join(e.err, e.log.Close())

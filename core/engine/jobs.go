@@ -51,14 +51,16 @@ func atOnce() context.Context {
 type figure struct {
 	name  string
 	value int64
+	unit  string
 }
 
 // jobFigures are the figures about jobs: those that are queued or run now, and
 // the others since the start.
 func jobFigures(f job.Figures) []figure {
+	const unit = "jobs"
 	return []figure{
-		{"jobs_cancelled", f.Cancelled}, {"jobs_completed", f.Completed}, {"jobs_failed", f.Failed},
-		{"jobs_queued", f.Queued}, {"jobs_retried", f.Retries}, {"jobs_running", f.Running},
-		{"jobs_skipped", f.Skipped},
+		{"jobs_cancelled", f.Cancelled, unit}, {"jobs_completed", f.Completed, unit}, {"jobs_failed", f.Failed, unit},
+		{"jobs_queued", f.Queued, unit}, {"jobs_retried", f.Retries, unit}, {"jobs_running", f.Running, unit},
+		{"jobs_skipped", f.Skipped, unit},
 	}
 }

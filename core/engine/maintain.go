@@ -194,7 +194,7 @@ func (e *Engine) figures() [][]value.Value {
 	runtime.ReadMemStats(&mem)
 	add("heap_bytes", int64(mem.HeapAlloc), "bytes")
 	for _, f := range jobFigures(e.jobs.Figures()) {
-		add(f.name, f.value, "jobs")
+		add(f.name, f.value, f.unit)
 	}
 	add("live_queries", int64(e.hub.Len()), "subscriptions")
 	add("open_views", int64(e.db.OpenViews()), "views")
@@ -209,6 +209,9 @@ func (e *Engine) figures() [][]value.Value {
 	add("statements", statements, "statements")
 	add("statements_failed", failures, "statements")
 	add("statements_planned_again", conflicts, "statements")
+	for _, f := range e.storageFigures() {
+		add(f.name, f.value, f.unit)
+	}
 	add("uptime_seconds", int64(e.opts.Now().Sub(e.started)/time.Second), "seconds")
 	return rows
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/live"
 	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/store/object"
 )
 
 // Storage names a storage engine.
@@ -41,6 +42,11 @@ type Options struct {
 	// the data directory.
 	JWTSecret             string
 	AccessTTL, RefreshTTL time.Duration
+
+	// CredentialsKey encrypts the credentials of storages. "" means one that is
+	// generated once and kept in the data directory.
+	CredentialsKey string
+	Objects        object.Options // of storages; without Retried
 
 	// HistoryRetention is how long changes can be replayed; 0 means 24 hours.
 	HistoryRetention time.Duration

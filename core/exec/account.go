@@ -55,7 +55,8 @@ func (r *run) createUser(ctx context.Context, n *ast.CreateUser) (string, error)
 			return "", err
 		}
 	}
-	err = r.x.PutAccount(ctx, u, seq)
+	u.Storage = n.Storage
+	err = r.putAccount(ctx, u, seq)
 	return fmt.Sprintf("user %s created", n.ID), err
 }
 
@@ -73,7 +74,7 @@ func (r *run) editable(id ident.UserID) (*ddl.User, clock.Seq, error) {
 // password, and hears the same of an account that is missing or another's.
 func (r *run) alterUser(ctx context.Context, n *ast.AlterUser) (string, error) {
 	dba := r.id.Role == ident.RoleDBA || r.id.Role == ident.RoleSystem
-	own := n.ID == r.id.Caller && n.Role == nil && n.Email == nil
+	own := n.ID == r.id.Caller && n.Role == nil && n.Email == nil && n.Storage == nil
 	if !dba && !own {
 		return "", fault.New(fault.PermissionDenied, "you may change your own password only")
 	}
@@ -99,7 +100,10 @@ func (r *run) alterUser(ctx context.Context, n *ast.AlterUser) (string, error) {
 	if n.Email != nil {
 		u.Email = *n.Email
 	}
-	if err := r.x.PutAccount(ctx, u, seq); err != nil {
+	if n.Storage != nil {
+		u.Storage = *n.Storage
+	}
+	if err := r.putAccount(ctx, u, seq); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("user %s changed", n.ID), nil

@@ -61,7 +61,7 @@ func (r *run) alterTable(ctx context.Context, n *ast.AlterTable) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if err := r.x.checkStorage(next); err != nil {
+	if err := r.x.Storages.Exists(next.Storage); err != nil {
 		return "", err
 	}
 	if next == t {

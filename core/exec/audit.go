@@ -113,6 +113,12 @@ func object(n dialect.Node, ns ident.NamespaceID) string {
 		return string(n.ID)
 	case *ast.DropUser:
 		return string(n.ID)
+	case *ast.CreateStorage:
+		return string(n.ID)
+	case *ast.AlterStorage:
+		return string(n.ID)
+	case *ast.DropStorage:
+		return string(n.ID)
 	case named:
 		of, table := n.Target()
 		if of == "" {

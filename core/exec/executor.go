@@ -21,6 +21,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/auth"
 	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/core/storage"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
@@ -49,15 +50,16 @@ type Limits struct {
 // Parts are what an Executor works with. All are required, but for Figures.
 type Parts struct {
 	*Keeper
-	Machine *apply.Machine // for the shards' own partitions only
-	Catalog *catalog.Catalog
-	SQL     *sqlengine.Engine
-	Gen     *clock.Generator
-	Auth    *auth.Service
-	Hub     *live.Hub
-	Audit   *audit.Log
-	Jobs    *job.Manager
-	Now     func() time.Time
+	Machine  *apply.Machine // for the shards' own partitions only
+	Catalog  *catalog.Catalog
+	SQL      *sqlengine.Engine
+	Gen      *clock.Generator
+	Auth     *auth.Service
+	Hub      *live.Hub
+	Audit    *audit.Log
+	Jobs     *job.Manager
+	Storages *storage.Registry
+	Now      func() time.Time
 	// Settings and Figures give the rows of system.settings and system.stats.
 	Settings func() [][]value.Value
 	Figures  func() [][]value.Value

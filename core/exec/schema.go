@@ -36,6 +36,12 @@ func (r *run) change(ctx context.Context) (message string, err error) {
 		return r.createIndex(ctx, n)
 	case *ast.DropIndex:
 		return r.dropIndex(ctx, n)
+	case *ast.CreateStorage:
+		return r.createStorage(ctx, n)
+	case *ast.AlterStorage:
+		return r.alterStorage(ctx, n)
+	case *ast.DropStorage:
+		return r.dropStorage(ctx, n)
 	case *ast.AlterTable:
 		if addsIndexes(n) {
 			return r.addIndexes(ctx, n)
@@ -200,7 +206,7 @@ func (r *run) createTable(ctx context.Context, n *ast.CreateTable) (string, erro
 	}
 	t := n.Table()
 	t.Namespace, t.Version, t.State = ns, 1, ddl.Creating
-	if err := r.x.checkStorage(t); err != nil {
+	if err := r.x.Storages.Exists(t.Storage); err != nil {
 		return "", err
 	}
 	if err := r.x.SQL.CompileChecks(ctx, t); err != nil {

@@ -36,6 +36,10 @@ func (r *run) show(ctx context.Context, emit Sink) error {
 		return r.showIndexes(ctx, n, emit)
 	case *ast.ShowUsers:
 		return r.showSystem(ctx, emit, system.Users, nil)
+	case *ast.ShowStorages:
+		return r.showSystem(ctx, emit, system.Storages, nil)
+	case *ast.CheckStorage:
+		return r.checkStorage(ctx, n, emit)
 	case *ast.ShowSettings:
 		return r.showSystem(ctx, emit, system.Settings, nil)
 	case *ast.ClearCache:

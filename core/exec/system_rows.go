@@ -50,6 +50,8 @@ func (s *systemRows) SystemRows(ctx context.Context, t system.Table) ([][]value.
 		return call(s.r.x.Settings), nil
 	case system.Stats:
 		return call(s.r.x.Figures), nil
+	case system.Storages:
+		return s.storages()
 	case system.LiveQueries:
 		return s.liveQueries()
 	case system.Jobs:
@@ -216,7 +218,8 @@ func (s *systemRows) users() (rows [][]value.Value, err error) {
 			deleted = timeOf(*u.Deleted)
 		}
 		rows = append(rows, []value.Value{
-			text(u.ID), text(u.Role), textOrNull(u.Email), timeOf(u.Created), deleted,
+			text(u.ID), text(u.Role), textOrNull(u.Email), textOrNull(u.Storage),
+			timeOf(u.Created), deleted,
 		})
 		return nil
 	})

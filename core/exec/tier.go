@@ -8,15 +8,6 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
 )
 
-// checkStorage checks that the storage a table names is there.
-func (x *Executor) checkStorage(t *ddl.Table) error {
-	if t.Storage == "" || t.Storage == ident.LocalStorage {
-		return nil
-	}
-	return fault.New(fault.NotFound, "storage %s does not exist; leave STORAGE out for %s",
-		t.Storage, ident.LocalStorage)
-}
-
 // tierValues are the columns of system.tables about the cold tier.
 func tierValues(t *ddl.Table) []value.Value {
 	if !t.HasColdTier() {

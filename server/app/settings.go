@@ -12,6 +12,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/server/config"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/store/object"
 )
 
 // engineOptions returns what the configuration says to the engine.
@@ -25,6 +26,8 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 		CacheBytes: int64(c.Storage.CacheSize()), SyncInterval: interval,
 		RootPassword: c.Auth.RootPassword, JWTSecret: c.Auth.JWTSecret,
 		AccessTTL: c.Auth.AccessTTL, RefreshTTL: c.Auth.RefreshTTL,
+		CredentialsKey:   c.Storage.CredentialsKey,
+		Objects:          object.Options{Timeout: c.Storage.ObjectTimeout},
 		HistoryRetention: c.Live.HistoryRetention, AuditRetention: c.Retention.AuditLog,
 		DeletedRetention: c.Retention.DeletedRows,
 		Jobs: job.Options{

@@ -38,8 +38,12 @@ type Storage struct {
 	Durability   string
 	SyncInterval time.Duration
 	Shards       int
-	Pebble       Backend
-	Badger       Backend
+
+	CredentialsKey string
+	ObjectTimeout  time.Duration
+
+	Pebble Backend
+	Badger Backend
 }
 
 // Backend is what can be tuned of one storage engine.

@@ -52,6 +52,14 @@ var table = []Setting{
 	{Section: "storage", Key: "shards", Default: "10", Min: 1, Max: 1024,
 		Doc:   "Number of shards of users. Fixed when the data folder is made.",
 		field: func(c *Config) any { return &c.Storage.Shards }},
+	{Section: "storage", Key: "credentials_key", Secret: true,
+		Doc: "Secret that encrypts the credentials of storages, 16 bytes or more, better 32. Empty: " +
+			"generated once and kept in the data folder.",
+		field: func(c *Config) any { return &c.Storage.CredentialsKey }},
+	{Section: "storage", Key: "object_timeout", Default: "30s", Min: second / 10,
+		Doc: "How long a storage of the cold tier may not answer, or not move a byte, before a " +
+			"request to it fails.",
+		field: func(c *Config) any { return &c.Storage.ObjectTimeout }},
 	{Section: "storage.pebble", Key: "cache_size", Default: "64MiB", Min: int64(MiB),
 		Doc:   "Block cache of pebble.",
 		field: func(c *Config) any { return &c.Storage.Pebble.CacheSize }},

@@ -24,6 +24,8 @@ func (l *Loaded) validate(in Input) error {
 			"storage.durability is interval and storage.sync_interval is not above 0; set both"},
 		{c.Auth.JWTSecret != "" && len(c.Auth.JWTSecret) < minSecretBytes,
 			"auth.jwt_secret is shorter than 16 bytes; use 32 random ones, or none to have it made"},
+		{c.Storage.CredentialsKey != "" && len(c.Storage.CredentialsKey) < minSecretBytes,
+			"storage.credentials_key is shorter than 16 bytes; use 32 random ones, or none to have it made"},
 		{c.Auth.AccessTTL > c.Auth.RefreshTTL,
 			"auth.access_ttl is longer than auth.refresh_ttl; a refresh token must live longer"},
 		{c.Limits.SQLSize > c.Limits.BodySize,

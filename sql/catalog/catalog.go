@@ -43,8 +43,9 @@ var (
 	keptCounters   = newKept(4, "counters")
 	KeptAudit      = newKept(5, system.AuditLog)
 	// KeptBound has the rows that vanish with a connection.
-	KeptBound = newKept(6, "bound_rows")
-	KeptJobs  = newKept(8, system.Jobs)
+	KeptBound    = newKept(6, "bound_rows")
+	KeptStorages = newKept(7, system.Storages)
+	KeptJobs     = newKept(8, system.Jobs)
 )
 
 func newKept(id ident.TableID, name system.Table) *Kept {
@@ -63,7 +64,7 @@ func newKept(id ident.TableID, name system.Table) *Kept {
 // a catalogue is opened.
 func AllKept() []*Kept {
 	return []*Kept{KeptNamespaces, KeptTables, KeptUsers, keptCounters, KeptAudit, KeptBound,
-		KeptJobs}
+		KeptStorages, KeptJobs}
 }
 
 // Table returns the definition under which k's rows are written.

@@ -236,5 +236,8 @@ type User struct {
 	Secret  string       `json:"secret,omitempty"`
 	Created time.Time    `json:"created"`
 	Deleted *time.Time   `json:"deleted,omitempty"` // soft drop
-	Epoch   int64        `json:"epoch,omitempty"`   // raised to end tokens given before
+	// Storage is where the user's rows go cold in tables with USE_USER_STORAGE, ""
+	// for where the table's go.
+	Storage ident.StorageID `json:"storage,omitempty"`
+	Epoch   int64           `json:"epoch,omitempty"` // raised to end tokens given before
 }

@@ -40,6 +40,11 @@ const (
 	TraceDelivery
 	ShowStreams
 	Subscribe
+	CreateStorage
+	AlterStorage
+	DropStorage
+	ShowStorages
+	CheckStorage
 	FlushTable
 	FlushAll
 	CompactTable
@@ -89,6 +94,7 @@ const (
 	areaLive      = "live"
 	areaTier      = "tiers"
 	areaJob       = "jobs"
+	areaStorage   = "storage"
 	areaTx        = "transaction"
 	areaOther     = "other"
 )
@@ -215,7 +221,7 @@ var kinds = [kindEnd]KindInfo{
 			"ROLE user | service | dba [EMAIL 'e']",
 		Example: "CREATE USER 'alice' WITH PASSWORD 'secret' ROLE user EMAIL 'alice@example.com'"},
 	AlterUser: {Area: areaUser, Text: "ALTER USER", Who: whoSelf, Class: Account,
-		Form:    "ALTER USER 'id' SET PASSWORD 'p' | ROLE r | EMAIL 'e'",
+		Form:    "ALTER USER 'id' SET PASSWORD 'p' | ROLE r | EMAIL 'e' | STORAGE 'id' | NULL",
 		Example: "ALTER USER 'alice' SET ROLE service"},
 	DropUser: {Area: areaUser, Text: "DROP USER", Who: whoDBA, Class: Account,
 		Form: "DROP USER [IF EXISTS] 'id'", Example: "DROP USER IF EXISTS 'alice'"},
@@ -240,6 +246,21 @@ var kinds = [kindEnd]KindInfo{
 			"[OPTIONS (last_rows = n, from = seq, batch_size = n, " +
 			"policy = 'replay' | 'conflate' | 'disconnect')]",
 		Example: "SUBSCRIBE TO chat.messages OPTIONS (last_rows = 50)"},
+
+	CreateStorage: {Area: areaStorage, Text: "CREATE STORAGE", Who: whoDBA, Class: Schema,
+		Form: "CREATE STORAGE [IF NOT EXISTS] id TYPE filesystem | s3 | gcs | azure WITH (uri = 's' " +
+			"[, shared_tables_template = 's'] [, user_tables_template = 's'] [, credentials = '{json}'])",
+		Example: "CREATE STORAGE archive TYPE s3 WITH (uri = 's3://bucket/prefix?region=eu-west-1')"},
+	AlterStorage: {Area: areaStorage, Text: "ALTER STORAGE", Who: whoDBA, Class: Schema,
+		Form: "ALTER STORAGE id SET (uri = 's' | shared_tables_template = 's' | " +
+			"user_tables_template = 's' | credentials = '{json}', ...)",
+		Example: "ALTER STORAGE archive SET (uri = 's3://bucket/other')"},
+	DropStorage: {Area: areaStorage, Text: "DROP STORAGE", Who: whoDBA, Class: Schema,
+		Form: "DROP STORAGE [IF EXISTS] id", Example: "DROP STORAGE archive"},
+	ShowStorages: {Area: areaStorage, Text: "SHOW STORAGES", Who: whoDBA, Class: Session,
+		Form: "SHOW STORAGES", Example: "SHOW STORAGES"},
+	CheckStorage: {Area: areaStorage, Text: "CHECK STORAGE", Who: whoDBA, Class: Session,
+		Form: "CHECK STORAGE id", Example: "CHECK STORAGE local"},
 
 	FlushTable: {Area: areaTier, Text: "FLUSH TABLE", Who: whoMakers, Class: Work,
 		Form:    "[STORAGE] FLUSH TABLE [ns.]t [FOR USER 'id']",

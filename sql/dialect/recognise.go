@@ -121,7 +121,7 @@ func (p *parser) tierStatement(word string) (Kind, Node, error) {
 	case wordStorage:
 		return p.storage()
 	case wordCheck:
-		return p.checkTable()
+		return p.check()
 	case wordWait:
 		return p.waitForJob()
 	}
@@ -246,7 +246,7 @@ func (p *parser) object(verb string, own, known []string) error {
 var otherObjects = []string{
 	"AGGREGATE", "DATABASE", "DEFINER", "EVENT", "EXTENSION", "FLOW", "FULLTEXT", "FUNCTION",
 	"LOGFILE", "MATERIALIZED", "POLICY", "PROCEDURE", "ROLE", "SCHEMA", "SEQUENCE",
-	"SERVER", "SPATIAL", "SQL", "STORAGE", "TABLESPACE", "TEMPORARY", "TOPIC",
+	"SERVER", "SPATIAL", "SQL", "TABLESPACE", "TEMPORARY", "TOPIC",
 	"TRIGGER", "TYPE", "VIEW", "ALGORITHM", "ONLINE", "INSTANCE", "PREPARE",
 }
 
@@ -268,11 +268,14 @@ func (p *parser) create() (Kind, Node, error) {
 		return p.createIndex()
 	case p.accept("USER"):
 		return p.createUser()
+	case p.accept(wordStorage):
+		return p.createStorage()
 	case p.accept("SHARED"), p.accept("STREAM"):
 		return 0, nil, p.failExpected("TABLE")
 	}
 	return 0, nil, p.object(wordCreate,
-		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE", "INDEX"}, otherObjects)
+		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE", "INDEX", wordStorage},
+		otherObjects)
 }
 
 func (p *parser) alter() (Kind, Node, error) {
@@ -284,8 +287,11 @@ func (p *parser) alter() (Kind, Node, error) {
 		return p.alterTable()
 	case p.accept("USER"):
 		return p.alterUser()
+	case p.accept(wordStorage):
+		return p.alterStorage()
 	}
-	return 0, nil, p.object(wordAlter, []string{"NAMESPACE", "USER", "TABLE"}, otherObjects)
+	return 0, nil, p.object(wordAlter,
+		[]string{"NAMESPACE", "USER", "TABLE", wordStorage}, otherObjects)
 }
 
 func (p *parser) drop() (Kind, Node, error) {
@@ -303,11 +309,14 @@ func (p *parser) drop() (Kind, Node, error) {
 		return p.dropIndex()
 	case p.accept("USER"):
 		return p.dropUser()
+	case p.accept(wordStorage):
+		return p.dropStorage()
 	case p.accept("SHARED"), p.accept("STREAM"):
 		return 0, nil, p.failExpected("TABLE")
 	}
 	return 0, nil, p.object(wordDrop,
-		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE", "INDEX"}, otherObjects)
+		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE", "INDEX", wordStorage},
+		otherObjects)
 }
 
 // otherShows are the SHOW statements that are refused by name.
@@ -316,7 +325,7 @@ var otherShows = []string{
 	"ENGINES", "ERRORS", "EVENTS", "EXPORTS", "FLOW", "FLOWS", "FULL", "FUNCTION", "GLOBAL", "GRANTS",
 	"MASTER", "OPEN", "PLUGINS", "PRIVILEGES",
 	"PROCEDURE", "PROCESSLIST", "PROFILE", "REPLICA", "SESSION", "SLAVE", "STATUS",
-	"STORAGE", "STORAGES", "TABLE", "TRIGGERS", "VARIABLES", "WARNINGS",
+	"STORAGE", "TABLE", "TRIGGERS", "VARIABLES", "WARNINGS",
 }
 
 func (p *parser) show() (Kind, Node, error) {
@@ -341,6 +350,8 @@ func (p *parser) show() (Kind, Node, error) {
 		return p.showManifest()
 	case p.accept("STATS"):
 		return p.showStats()
+	case p.accept("STORAGES"):
+		return p.complete(ShowStorages, &ast.ShowStorages{})
 	case p.accept("TABLES"):
 		return p.showTables()
 	case p.accept("COLUMNS"), p.accept("FIELDS"):
@@ -356,7 +367,8 @@ func (p *parser) show() (Kind, Node, error) {
 		return p.showCreate()
 	}
 	return 0, nil, p.object(wordShow, []string{"NAMESPACES", "TABLES", "USERS", "SETTINGS",
-		"LIVE", "STREAMS", "JOBS", "MANIFEST", "STATS", "COLUMNS", "INDEX", "CREATE"}, otherShows)
+		"LIVE", "STREAMS", "STORAGES", "JOBS", "MANIFEST", "STATS", "COLUMNS", "INDEX", "CREATE"},
+		otherShows)
 }
 
 // clearCache reads CLEAR CACHE.

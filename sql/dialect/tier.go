@@ -66,9 +66,12 @@ func (p *parser) compact() (Kind, Node, error) {
 	return p.complete(CompactTable, &ast.CompactTable{TableRef: ref})
 }
 
-// checkTable reads CHECK TABLE t.
-func (p *parser) checkTable() (Kind, Node, error) {
+// check reads CHECK TABLE t and CHECK STORAGE id.
+func (p *parser) check() (Kind, Node, error) {
 	p.next()
+	if p.accept(wordStorage) {
+		return p.checkStorage()
+	}
 	ref, err := p.wholeTable()
 	if err != nil {
 		return 0, nil, err

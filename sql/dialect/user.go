@@ -20,6 +20,7 @@ type account struct {
 	password *string
 	role     *ident.Role
 	email    *string
+	storage  *ident.StorageID
 }
 
 func (p *parser) createUser() (Kind, Node, error) {
@@ -41,6 +42,9 @@ func (p *parser) createUser() (Kind, Node, error) {
 	}
 	if a.email != nil {
 		n.Email = *a.email
+	}
+	if a.storage != nil {
+		n.Storage = *a.storage
 	}
 	return CreateUser, n, nil
 }
@@ -64,11 +68,11 @@ func (p *parser) alterUser() (Kind, Node, error) {
 			break
 		}
 	}
-	n.Password, n.Role, n.Email = a.password, a.role, a.email
+	n.Password, n.Role, n.Email, n.Storage = a.password, a.role, a.email, a.storage
 	return AlterUser, n, nil
 }
 
-// accountClause consumes PASSWORD 'p', ROLE r or EMAIL 'e'.
+// accountClause consumes PASSWORD 'p', ROLE r, EMAIL 'e' or STORAGE 'id'.
 func (p *parser) accountClause(a *account) error {
 	at := p.i
 	clause, given := p.word(), false
@@ -83,10 +87,13 @@ func (p *parser) accountClause(a *account) error {
 	case p.accept("EMAIL"):
 		given = a.email != nil
 		a.email, err = p.email()
-	case p.is("OAUTH"), p.is("API", "KEY"), p.is("STORAGE"):
+	case p.accept(wordStorage):
+		given = a.storage != nil
+		a.storage, err = p.userStorage()
+	case p.is("OAUTH"), p.is("API", "KEY"):
 		return p.unsupported("%s of a user is not supported; use PASSWORD", clause)
 	default:
-		return p.failExpected("PASSWORD 'p', ROLE r or EMAIL 'e'")
+		return p.failExpected("PASSWORD 'p', ROLE r, EMAIL 'e' or STORAGE 'id'")
 	}
 	if given && err == nil {
 		return p.at(at, fault.New(fault.InvalidSQL, "%s is given twice; keep one", clause))
@@ -141,6 +148,21 @@ func (p *parser) email() (*string, error) {
 			"%q is no email address; write it as name@domain", clip(s)))
 	}
 	return &s, nil
+}
+
+// userStorage consumes the id of a storage, or NULL or ” for none.
+func (p *parser) userStorage() (*ident.StorageID, error) {
+	p.acceptOperator("=")
+	none := ident.StorageID("")
+	if p.accept("NULL") {
+		return &none, nil
+	}
+	if t := p.peek(); t.Kind == String && UnquoteString(t.Text(p.src)) == "" {
+		p.i++
+		return &none, nil
+	}
+	id, err := p.storageID()
+	return &id, err
 }
 
 func (p *parser) dropUser() (Kind, Node, error) {

@@ -26,8 +26,7 @@ func byDistance(ctx *gms.Context, fields gms.SortFields) bool {
 	return found
 }
 
-// closest are the first rows of an order by distance, or of one with a high
-// LIMIT, for all of which the library would make room at once. It also computes
+// closest are the first rows of an order by distance. The library computes
 // what it orders by for both rows of each comparison, which for distances is
 // most of the work; here it is computed once a row. Rows that are equal in the
 // order come as they were read.

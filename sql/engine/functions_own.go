@@ -46,7 +46,6 @@ func (e *Engine) functions() map[string]gms.Function {
 		}}
 	}
 	maps.Copy(m, totals())
-	maps.Copy(m, remainders())
 	m["json_length"] = gms.FunctionN{Name: "json_length", Fn: newJSONLength}
 	e.guard(m)
 	return m

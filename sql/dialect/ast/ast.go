@@ -169,16 +169,18 @@ type CreateUser struct {
 	Password    *string
 	Role        ident.Role
 	Email       string
+	Storage     ident.StorageID // "" for none
 	IfNotExists bool
 }
 
-// AlterUser is ALTER USER 'id' SET PASSWORD | ROLE | EMAIL. At least one field
-// is set.
+// AlterUser is ALTER USER 'id' SET PASSWORD | ROLE | EMAIL | STORAGE. At least one
+// field is set; a Storage of "" is none.
 type AlterUser struct {
 	ID       ident.UserID
 	Password *string
 	Role     *ident.Role
 	Email    *string
+	Storage  *ident.StorageID
 }
 
 // DropUser is DROP USER [IF EXISTS] 'id'.
