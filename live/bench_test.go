@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -67,6 +68,45 @@ func BenchmarkHub_Publish(b *testing.B) {
 					}
 					b.StartTimer()
 				}
+			}
+		})
+	}
+}
+
+// Those who take nothing cost a commit little, and nothing once they have been
+// let go to history.
+func BenchmarkHub_PublishBesideStalled(b *testing.B) {
+	payload, err := notesSchema.Encode([]value.Value{
+		value.NewBigInt(1), value.NewText("a"), value.NewText("a body of some length")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, wait := range map[string]time.Duration{"alone": -1, "at first": 0, "later": 3 * time.Second} {
+		b.Run(name, func(b *testing.B) {
+			w := newWorld(b, memkv.Name, live.Options{MaxPerUser: 20_000, QueueEvents: 1 << 30,
+				QueueBytes: 1 << 40})
+			if wait >= 0 {
+				crowd(b, w, 10_000, true)
+			}
+			healthy := crowd(b, w, 100, true)
+			seq, shard := w.applied, w.Shard(notes, "alice")
+			publish := func() {
+				seq++
+				w.hub.Publish(shard, seq, []live.Change{{
+					Table: notes.ID, User: "alice", Op: row.Insert, Seq: seq, Last: true,
+					New: &row.Record{Seq: seq, Schema: 1, Codec: notes.Codec, Payload: payload},
+				}})
+				for _, s := range healthy {
+					if _, _, err := s.Poll(context.Background(), 1000); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			publish()
+			seq += clock.SeqAt(clock.Epoch.Add(wait))
+			publish()
+			for b.Loop() {
+				publish()
 			}
 		})
 	}

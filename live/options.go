@@ -136,6 +136,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// stallTime is how long an event may wait for a subscriber who does not end for
+// it: then the subscriber is given it and what follows from history. So those who
+// take nothing cost a commit nothing, however little it tells.
+const stallTime = 2 * time.Second
+
+var stallSpan = clock.SeqAt(clock.Epoch.Add(stallTime))
+
 // tightBytes is what may wait for one subscriber while too much waits for all.
 const tightBytes = 16 << 10
 

@@ -5,7 +5,9 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/store/memkv"
@@ -156,4 +158,42 @@ func TestBudget_ofAll(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// Who has taken nothing for a while is let go to history, however little waits,
+// and is told everything when it reads again; who ends by its policy waits on.
+func TestSubscription_stalledIsLetGo(t *testing.T) {
+	w := newWorld(t, memkv.Name, live.Options{})
+	w.fill(1)
+	slow := w.open("alice", follow{}, live.SubscribeOptions{})
+	strict := w.open("alice", follow{}, live.SubscribeOptions{Policy: live.Disconnect})
+	prompt := w.open("alice", follow{}, live.SubscribeOptions{})
+	for _, r := range []*reader{slow, strict, prompt} {
+		r.drain()
+	}
+	states := func(want ...string) {
+		t.Helper()
+		for i, r := range []*reader{slow, strict, prompt} {
+			if got := r.sub.Info().State; got != want[i] {
+				t.Errorf("subscription %d is %s, want %s", i, got, want[i])
+			}
+		}
+	}
+	pass := func(d time.Duration) { w.applied += clock.SeqAt(clock.Epoch.Add(d)) }
+	w.apply(commit{"alice", []op{put(2, "a", "x")}})
+	prompt.drain()
+	pass(1900 * time.Millisecond)
+	w.apply(commit{"alice", []op{put(3, "a", "x")}})
+	prompt.drain()
+	states("live", "live", "live")
+	pass(200 * time.Millisecond)
+	w.apply(commit{"alice", []op{put(4, "a", "x")}})
+	states("replaying", "live", "live")
+	for _, r := range []*reader{slow, strict, prompt} {
+		r.drain()
+		if err := r.check(); err != nil {
+			t.Error(err)
+		}
+	}
+	states("live", "live", "live")
 }

@@ -187,10 +187,11 @@ func (j *groupJob) deliverLocked(wake []*Subscription) []*Subscription {
 	before := g.backlog.tail
 	g.backlog.push(j.events)
 	added := int(g.backlog.tail.bytes - before.bytes)
+	newest := j.events[len(j.events)-1].Seq
 	for i := 0; i < g.live; {
 		s := g.subs[i]
 		idle := s.at == before
-		if s.checkLocked(added) {
+		if s.checkLocked(added, newest) {
 			i++
 		} else {
 			idle = true

@@ -330,8 +330,9 @@ func (s *Subscription) endLocked(why EndReason, err error) bool {
 // is polled, or ends, by its policy. It returns false when it is no longer
 // live.
 //
-// REQUIRES: added bytes have just been appended to the backlog.
-func (s *Subscription) checkLocked(added int) bool {
+// REQUIRES: added bytes have just been appended to the backlog, the last of them
+// an event with seq newest.
+func (s *Subscription) checkLocked(added int, newest clock.Seq) bool {
 	opts := &s.hub.opts
 	within := s.budget.Add(added)
 	events, bytes := s.group.backlog.waiting(s.at)
@@ -339,10 +340,11 @@ func (s *Subscription) checkLocked(added int) bool {
 	if s.hub.total.Over() {
 		most = min(most, tightBytes)
 	}
-	if events == 1 || within && events <= opts.QueueEvents && bytes <= most {
+	first := s.at.event.Seq
+	stalled := newest-first > stallSpan && s.opts.Policy != Disconnect
+	if events == 1 || within && !stalled && events <= opts.QueueEvents && bytes <= most {
 		return true
 	}
-	first := s.at.event.Seq
 	if s.opts.Policy == Disconnect {
 		s.endLocked(SlowConsumer, fault.New(fault.SlowConsumer,
 			"the subscriber reads too slowly; resume from the cursor"))

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -10,6 +11,9 @@ import (
 
 // keepInterval is the longest time between two rounds of the keeper.
 const keepInterval = time.Second / 2
+
+// lookPiece is the number of connections that the keeper looks at in one go.
+const lookPiece = 64
 
 // warnBefore is how long before its end a client is told that its token
 // expires: this long, or half of what is left when that is less.
@@ -32,8 +36,10 @@ func (s *Server) keep() {
 			s.mu.Lock()
 			conns := s.listLocked()
 			s.mu.Unlock()
-			for _, c := range conns {
-				c.look(now)
+			for i, c := range conns {
+				if c.look(now); i%lookPiece == 0 {
+					runtime.Gosched() // thousands of them would hold up what is due now
+				}
 			}
 		}
 	}
