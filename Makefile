@@ -23,9 +23,10 @@ LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION) \
             -X main.branch=$(BRANCH)
 GOBUILD  := go build -trimpath -ldflags "$(LDFLAGS)"
 
-# Packages small enough to be run under the race detector at every change.
+# Packages that are run under the race detector at every change: the concurrent
+# ones. Those of core/engine and server/ws take half a minute each.
 RACE_PKGS ?= ./commons/... ./store/memkv/... ./live/... ./core/apply/... ./core/replica/... \
-             ./cli/client/... ./cli/verify/...
+             ./core/engine ./server/ws ./cli/client/... ./cli/verify/...
 
 # Checks of `verify`, each with a twin of the same name under `fix`.
 CHECKS := fmt vet lint static tidy work docs
@@ -46,7 +47,7 @@ build: ## build bin/kalamdb-server and bin/kalam
 test: ## run the tests of all modules
 	go test -p $(JOBS) -timeout 15m $(PKGS)
 
-race: ## run the small concurrent packages under the race detector (needs a C compiler)
+race: ## run the concurrent packages under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -p $(JOBS) -timeout 15m $(RACE_PKGS)
 
 lint: verify-vet verify-lint verify-static ## go vet, the house rules and staticcheck
