@@ -45,12 +45,17 @@ var queries = []query{
 		match: func(_ int64, r *record) bool { return r.grp == 0 || r.grp == 3 || !r.noted }},
 }
 
-// viewQueries are what Views follow: also a window, and sums by group.
+// viewQueries are what Views follow: also a window, sums by group that are kept and
+// such that are run again, and a range of keys.
 var viewQueries = append(slices.Clone(queries),
 	query{name: "window", columns: columns, where: " ORDER BY ver DESC, id DESC LIMIT 10",
 		kept: window},
 	query{name: "sums", columns: []string{"grp", "rows_of", "total", "newest"},
 		where: " GROUP BY grp", kept: sums, unordered: true},
+	query{name: "rerun", columns: []string{"grp", "rows_of", "total", "newest"},
+		where: " GROUP BY grp HAVING COUNT(*) > 0", kept: sums, unordered: true},
+	query{name: "keys", columns: columns, where: " WHERE id < 120 AND grp <> 2",
+		match: func(id int64, r *record) bool { return id < 120 && r.grp != 2 }},
 )
 
 func window(owner string, rows map[int64]*record) [][]string {

@@ -34,7 +34,7 @@ type Options struct {
 	Duration time.Duration
 	Changes  int64
 
-	Users       int     // with rows of their own; default 12, a View of each kind for two
+	Users       int     // with rows of their own; default 16, a View of each kind for two
 	Subscribers int     // sockets, each following four queries of one user; default 16
 	Writers     int     // statements at once; default 4, at most Users
 	Rate        float64 // statements a second of all writers; 0 for as many as go
@@ -58,7 +58,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Duration = cmp.Or(o.Duration, time.Minute)
-	o.Users = cmp.Or(o.Users, 12)
+	o.Users = cmp.Or(o.Users, 16)
 	o.Subscribers = cmp.Or(o.Subscribers, 16)
 	o.Writers = min(cmp.Or(o.Writers, 4), o.Users)
 	o.RestartEvery = cmp.Or(o.RestartEvery, 20*time.Second)

@@ -37,7 +37,7 @@ func run(ctx context.Context) (ok bool, err error) {
 	o := verify.Options{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	flag.DurationVar(&o.Duration, "duration", 30*time.Minute, "how long to write at most")
 	flag.Int64Var(&o.Changes, "changes", 1_000_000, "how many rows to change; 0 for no limit")
-	flag.IntVar(&o.Users, "users", 12, "users with rows of their own")
+	flag.IntVar(&o.Users, "users", 16, "users with rows of their own")
 	flag.IntVar(&o.Subscribers, "subscribers", 16, "sockets, each with four queries")
 	flag.IntVar(&o.Writers, "writers", 4, "statements at once")
 	flag.Float64Var(&o.Rate, "rate", 0, "statements a second; 0 for as many as go")

@@ -46,7 +46,7 @@ func verifyCommand(started *bool) *cobra.Command {
 	set := cmd.Flags()
 	set.DurationVar(&v.o.Duration, "duration", time.Minute, "how long to write")
 	set.Int64Var(&v.o.Changes, "changes", 0, "end earlier, after so many changed rows")
-	set.IntVar(&v.o.Users, "users", 12, "users with rows of their own")
+	set.IntVar(&v.o.Users, "users", 16, "users with rows of their own")
 	set.IntVar(&v.o.Subscribers, "subscribers", 16, "sockets, each with four live queries of a user")
 	set.IntVar(&v.o.Writers, "writers", 4, "statements at once")
 	set.Float64Var(&v.o.Rate, "rate", 0, "statements a second, 0 for as many as go")
