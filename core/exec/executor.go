@@ -434,10 +434,13 @@ func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subsc
 		}
 	}
 	q, owner, err := r.compileLive(ctx, query)
+	if n, ok := r.st.Node.(*ast.Subscribe); ok {
+		err = locateIn(err, n.Offset)
+	}
 	r.st, r.req.Remote = &dialect.Statement{Kind: dialect.Subscribe}, sub.Remote
 	r.auditActs(ctx, err)
 	if err != nil {
-		return nil, err
+		return nil, locate(err, &stmts[0], 1)
 	}
 	s, err := x.Hub.Subscribe(live.Spec{
 		ID: sub.ID, Owner: id.Caller, User: owner, Query: q, SQL: query, Options: opts,

@@ -29,7 +29,7 @@ var explainColumns = []predicate.Column{
 // runs it as well and adds what that took; the rows are thrown away.
 func (r *run) explain(ctx context.Context, n *ast.Explain, emit Sink) error {
 	if n.Live {
-		return locateIn(r.explainLive(ctx, n, emit), n)
+		return locateIn(r.explainLive(ctx, n, emit), n.Offset)
 	}
 	query := *r
 	query.st = &dialect.Statement{Kind: dialect.Select, Text: n.Query}
@@ -42,7 +42,7 @@ func (r *run) explain(ctx context.Context, n *ast.Explain, emit Sink) error {
 		steps = append(steps, ran...)
 	}
 	if err != nil {
-		return locateIn(err, n)
+		return locateIn(err, n.Offset)
 	}
 	rows := make([][]value.Value, len(steps))
 	for i, s := range steps {
@@ -54,14 +54,15 @@ func (r *run) explain(ctx context.Context, n *ast.Explain, emit Sink) error {
 	return emit(&Result{Columns: explainColumns, Rows: newFixed(rows)})
 }
 
-// locateIn moves the position of an error from the SELECT to the statement.
-func locateIn(err error, n *ast.Explain) error {
+// locateIn moves the position of an error from a SELECT to the statement in
+// which it stands at an offset.
+func locateIn(err error, offset int) error {
 	if err == nil {
 		return nil
 	}
 	e := fault.From(err)
 	if e.Position > 0 {
-		e = e.At(0, e.Position+n.Offset)
+		e = e.At(0, e.Position+offset)
 	}
 	return e
 }

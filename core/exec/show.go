@@ -78,7 +78,7 @@ func (r *run) use(n *ast.UseNamespace, emit Sink) error {
 func (r *run) tellSubscribe(ctx context.Context, n *ast.Subscribe, emit Sink) error {
 	q, _, err := r.compileLive(ctx, n.Query)
 	if err != nil {
-		return err
+		return locateIn(err, n.Offset)
 	}
 	return emit(&Result{
 		Columns: []predicate.Column{{Name: "path", Kind: value.Text}, {Name: "sql", Kind: value.Text},

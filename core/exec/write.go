@@ -114,7 +114,7 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 		planned.Resolves && fault.Is(out.Err, fault.DuplicateKey):
 		r.x.conflicts.Add(1)
 		return nil, true, nil
-	case fault.Is(out.Err, fault.DuplicateKey) && planned.Assumed && out.Violated == nil:
+	case fault.Is(out.Err, fault.DuplicateKey) && planned.Assumed:
 		r.assumed = true
 		return nil, true, nil
 	case out.Err != nil:

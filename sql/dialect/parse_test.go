@@ -124,17 +124,18 @@ func TestParse_OwnStatements(t *testing.T) {
 			&ast.TraceDelivery{ID: "live-7", Key: []string{"42", "it's"}}},
 		{"SHOW STREAMS", dialect.ShowStreams, &ast.ShowStreams{}},
 		{"SUBSCRIBE TO chat.m OPTIONS (policy = 'conflate')", dialect.Subscribe,
-			&ast.Subscribe{Query: "SELECT * FROM chat.m",
+			&ast.Subscribe{Query: "SELECT * FROM chat.m", Offset: -1,
 				Options: ast.SubscribeOptions{Policy: "conflate"}}},
-		{"SUBSCRIBE TO chat.m", dialect.Subscribe, &ast.Subscribe{Query: "SELECT * FROM chat.m"}},
+		{"SUBSCRIBE TO chat.m", dialect.Subscribe,
+			&ast.Subscribe{Query: "SELECT * FROM chat.m", Offset: -1}},
 		{"SUBSCRIBE TO ns.alice.m WHERE a = ')' OPTIONS (last_rows = 0)", dialect.Subscribe,
-			&ast.Subscribe{Query: "SELECT * FROM ns.alice.m WHERE a = ')'",
+			&ast.Subscribe{Query: "SELECT * FROM ns.alice.m WHERE a = ')'", Offset: -1,
 				Options: ast.SubscribeOptions{LastRows: ptr(0)}}},
 		{"SUBSCRIBE SELECT a FROM m WHERE (a) IN (1) OPTIONS (batch_size = 10, from = '7')",
-			dialect.Subscribe, &ast.Subscribe{Query: "SELECT a FROM m WHERE (a) IN (1)",
+			dialect.Subscribe, &ast.Subscribe{Query: "SELECT a FROM m WHERE (a) IN (1)", Offset: 10,
 				Options: ast.SubscribeOptions{BatchSize: ptr(10), From: ptr(clock.Seq(7))}}},
 		{"SUBSCRIBE TO SELECT options FROM m", dialect.Subscribe,
-			&ast.Subscribe{Query: "SELECT options FROM m"}},
+			&ast.Subscribe{Query: "SELECT options FROM m", Offset: 13}},
 	} {
 		t.Run(c.text, func(t *testing.T) {
 			st := mustParse(t, " /* note */ "+c.text+" -- end\n;")

@@ -40,6 +40,7 @@ func (p *parser) subscribe() (Kind, Node, error) {
 	if start >= end {
 		return 0, nil, p.failExpected("a table or SELECT")
 	}
+	n.Offset = int(p.toks[start].Start-p.toks[0].Start) - len(n.Query)
 	n.Query += p.src[p.toks[start].Start:p.toks[end-1].End]
 	if end == len(p.toks) {
 		return Subscribe, n, nil

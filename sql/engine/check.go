@@ -61,6 +61,7 @@ func (w *writer) check(ctx context.Context, vals []value.Value) error {
 	if err != nil || c == nil {
 		return err
 	}
+	w.suspectColumns(c.Columns)
 	return fault.New(fault.CheckViolation, "a row of %s breaks CHECK %s: %s",
 		w.def().FullName(), c.Name, clip(c.Expr))
 }

@@ -51,7 +51,9 @@ var liveWays = []liveWay{
 // compileLive compiles in one of the ways to keep a query live.
 func (e *Engine) compileLive(ctx context.Context, text string, env *Env, way liveWay) (
 	q *predicate.Query, owner ident.UserID, err error) {
-	run := &execution{ctx: ctx, engine: e, env: env, tables: make(map[tableKey]*target)}
+	run := &execution{
+		ctx: ctx, engine: e, env: env, text: text, tables: make(map[tableKey]*target),
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = e.panicked(p)
@@ -63,7 +65,7 @@ func (e *Engine) compileLive(ctx context.Context, text string, env *Env, way liv
 		if err = run.fault(err); err != nil {
 			q, owner = nil, ""
 			if f := fault.From(err); f.Code == fault.Unsupported {
-				err = fault.New(fault.LiveUnsupportedQuery, "%s", f.Message)
+				err = fault.New(fault.LiveUnsupportedQuery, "%s", f.Message).At(0, f.Position)
 			}
 		}
 	}()

@@ -10,6 +10,7 @@ import (
 func TestRun_SaysWhere(t *testing.T) {
 	w := newWorld(t)
 	w.fill(2)
+	w.run("INSERT INTO stock VALUES (1, 1, 2, 'x'), (2, 1, 2, 'x')")
 	for _, x := range []struct {
 		code fault.Code
 		sql  string // ~ stands before what is wrong
@@ -36,6 +37,24 @@ func TestRun_SaysWhere(t *testing.T) {
 		{fault.NotNullViolation, "INSERT INTO messages (conversation_id, ~id) VALUES (1, NULL)", "id"},
 		{fault.TypeMismatch, "INSERT INTO messages (conversation_id, ~id) VALUES (1, 'x')", "id"},
 		{fault.ValueOutOfRange, "INSERT INTO messages (conversation_id, ~id) VALUES (1, 1e30)", "id"},
+		{fault.CheckViolation, "UPDATE stock SET unit = 'x', ~low = 0", "positive"},
+		{fault.CheckViolation, "UPDATE stock SET ~high = 0 WHERE id = 1", "ordered"},
+		{fault.CheckViolation, "INSERT INTO stock (id, ~low) SELECT 9, 0", "positive"},
+		{fault.CheckViolation, "~INSERT INTO stock SELECT 9, 0, 1, 'x'", "positive"},
+		{fault.CheckViolation, "INSERT INTO stock VALUES (8, 1, 2, 'x'), ~(9, 0, 1, 'x')", "positive"},
+		{fault.DuplicateKey, "UPDATE stock SET high = 5, ~id = 2 WHERE id = 1", "id = 2"},
+		{fault.DuplicateKey, "INSERT INTO stock (low, ~id) SELECT 1, 2", "id = 2"},
+		{fault.DuplicateKey, "~INSERT INTO stock SELECT * FROM stock", "id = 1"},
+		{fault.TypeMismatch, "UPDATE stock SET high = 5, ~low = 'x' WHERE id = 1", "low"},
+		{fault.TypeMismatch, "UPDATE stock SET high = 5, ~low = CONCAT('x', id)", "low"},
+		{fault.TypeMismatch, "INSERT INTO stock (id, ~low) SELECT 9, 'x'", "low"},
+		{fault.ValueOutOfRange, "UPDATE stock SET ~low = 1e30 WHERE id = 1", "low"},
+		{fault.NotNullViolation, "UPDATE stock SET low = 1, ~id = NULL", "id"},
+		{fault.ValueOutOfRange, "SELECT id, id + ~9223372036854775807 FROM messages", "BIGINT"},
+		{fault.ValueOutOfRange, "SELECT id FROM messages WHERE id = ~'1e9999'", "1e9999"},
+		{fault.ValueOutOfRange, "~SELECT (id + 9223372036854775806) * (id + 5) FROM messages", "BIGINT"},
+		{fault.ValueOutOfRange, "UPDATE messages SET body = 1, author = id * ~9223372036854775807", "BIGINT"},
+		{fault.InvalidSQL, "UPDATE messages SET ~body = 1, body = 2", "twice"},
 	} {
 		at := strings.IndexByte(x.sql, '~')
 		sql := strings.Replace(x.sql, "~", "", 1)
@@ -43,6 +62,26 @@ func TestRun_SaysWhere(t *testing.T) {
 		f := fault.From(err)
 		if f == nil || f.Code != x.code || f.Position != at+1 || !strings.Contains(f.Message, x.say) {
 			t.Errorf("%s\ngot %+v\nwant %s at %d, saying %q", sql, f, x.code, at+1, x.say)
+		}
+	}
+}
+
+func TestCompileLive_SaysWhere(t *testing.T) {
+	w := newWorld(t)
+	for _, x := range []struct {
+		code fault.Code
+		sql  string // ~ stands before what is wrong
+	}{
+		{fault.ColumnNotFound, "SELECT * FROM messages WHERE ~autor = 'x'"},
+		{fault.ColumnNotFound, "SELECT id, ~bdy FROM messages"},
+		{fault.ColumnNotFound, "SELECT COUNT(~bdy) FROM messages"},
+		{fault.TableNotFound, "SELECT * FROM ~mesages"},
+		{fault.LiveUnsupportedQuery, "SELECT ~SLEEP(1) FROM messages"},
+	} {
+		at := strings.IndexByte(x.sql, '~')
+		_, _, err := w.live(strings.Replace(x.sql, "~", "", 1))
+		if f := fault.From(err); f == nil || f.Code != x.code || f.Position != at+1 {
+			t.Errorf("%s\ngot %+v\nwant %s at %d", x.sql, f, x.code, at+1)
 		}
 	}
 }

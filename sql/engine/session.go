@@ -70,6 +70,7 @@ type execution struct {
 	liveText liveText // of a live query
 	culprit  string   // the name that an error is about, see blame
 	badRow   int      // the row of VALUES that an error is about, from 1
+	suspects []string // names one of which an error is about, where nothing says more
 }
 
 // lock tells the transaction of a row that a SELECT ... FOR UPDATE reads.

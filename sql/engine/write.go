@@ -98,6 +98,7 @@ func (w *writer) free(pk []byte, vals []value.Value) (clock.Seq, error) {
 }
 
 func (w *writer) duplicate(vals []value.Value) error {
+	w.run.suspect(w.keyNames()...)
 	return fault.New(fault.DuplicateKey, "table %s has a row with %s already",
 		w.def().FullName(), w.keyText(vals))
 }

@@ -87,7 +87,9 @@ func (w *writer) verify() error {
 }
 
 func (w *writer) broken(e row.Entry) error {
-	return w.def().Duplicate(w.def().IndexByID(e.Index), e.Columns)
+	x := w.def().IndexByID(e.Index)
+	w.run.suspect(w.def().IndexColumns(x)...)
+	return w.def().Duplicate(x, e.Columns)
 }
 
 // movesUnique reports whether assignments may give a row another unique entry

@@ -181,6 +181,7 @@ func (w *writer) assignments(
 			return nil, err
 		}
 		if _, twice := earlier[name]; twice {
+			w.run.blame(name)
 			return nil, fault.New(fault.InvalidSQL, "column %s is assigned twice", name)
 		}
 		out[i] = assignment{column: c, computed: -1}

@@ -216,6 +216,7 @@ type ShowStreams struct{}
 // Subscribe is SUBSCRIBE TO t | SELECT ... [OPTIONS (...)].
 type Subscribe struct {
 	Query   string // the SELECT; "SELECT * FROM t" for SUBSCRIBE TO t
+	Offset  int    // of Query in the statement's text, in bytes; below 0 for SUBSCRIBE t
 	Options SubscribeOptions
 }
 
