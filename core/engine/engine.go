@@ -23,6 +23,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/audit"
 	"github.com/kalamdb/kalamdb-go/core/auth"
+	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/core/exec"
 	"github.com/kalamdb/kalamdb-go/core/job"
@@ -64,6 +65,7 @@ type Engine struct {
 	exec     *exec.Executor
 	jobs     *job.Manager
 	storages *storage.Registry
+	cold     *cold.Tier
 	started  time.Time
 
 	revoked atomic.Pointer[func(ident.UserID)] // see OnRevoked
@@ -116,6 +118,7 @@ func (e *Engine) start() (err error) {
 	}
 	hubOptions := e.opts.Live
 	hubOptions.Source, hubOptions.Now = (*source)(e), e.opts.Now
+	hubOptions.Cold = (*source)(e)
 	e.hub = live.New(hubOptions)
 	e.log, err = replica.NewLocal(e.db, e.machine, e.clock, replica.Options{
 		SyncInterval: e.opts.SyncInterval, Publish: e.hub.Publish, Logger: e.opts.Logger,
@@ -145,12 +148,13 @@ func (e *Engine) start() (err error) {
 	if err := e.openStorages(keeper); err != nil {
 		return err
 	}
+	e.openCold(gen)
 	if err := e.openJobs(keeper, gen); err != nil {
 		return err
 	}
 	e.exec = exec.New(exec.Parts{
 		Keeper: keeper, Machine: e.machine, Catalog: e.catalog, SQL: e.sql,
-		Gen: gen, Audit: e.audit, Jobs: e.jobs, Storages: e.storages,
+		Gen: gen, Audit: e.audit, Jobs: e.jobs, Storages: e.storages, Cold: e.cold,
 		Auth: e.auth, Hub: e.hub, Now: e.opts.Now,
 		Settings: e.opts.Settings, Figures: e.figures, PlanAll: e.opts.SQL.PlanAll,
 	}, e.opts.Limits)

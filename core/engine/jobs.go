@@ -59,8 +59,9 @@ type figure struct {
 func jobFigures(f job.Figures) []figure {
 	const unit = "jobs"
 	return []figure{
-		{"jobs_cancelled", f.Cancelled, unit}, {"jobs_completed", f.Completed, unit}, {"jobs_failed", f.Failed, unit},
-		{"jobs_queued", f.Queued, unit}, {"jobs_retried", f.Retries, unit}, {"jobs_running", f.Running, unit},
+		{"jobs_cancelled", f.Cancelled, unit}, {"jobs_completed", f.Completed, unit},
+		{"jobs_failed", f.Failed, unit}, {"jobs_queued", f.Queued, unit},
+		{"jobs_retried", f.Retries, unit}, {"jobs_running", f.Running, unit},
 		{"jobs_skipped", f.Skipped, unit},
 	}
 }

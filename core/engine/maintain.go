@@ -186,6 +186,9 @@ func (e *Engine) figures() [][]value.Value {
 	}
 	log := e.log.Figures()
 	statements, failures, conflicts := e.exec.Counts()
+	for _, f := range coldFigures(e.cold.Figures()) {
+		add(f.name, f.value, f.unit)
+	}
 	add("commit_batches", log.Batches, "batches")
 	add("commit_commands", log.Commands, "commands")
 	add("commit_syncs", log.Syncs, "syncs")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/exec"
 	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/live"
@@ -68,6 +69,10 @@ type Options struct {
 	// engine's. JobKinds are kinds of jobs beside its own.
 	Jobs     job.Options
 	JobKinds []job.Kind
+
+	// Cold bounds what the cold tier takes. Tests wrap its storages.
+	Cold         cold.Options
+	WrapStorages func(cold.Storages) cold.Storages
 
 	Limits exec.Limits
 	SQL    sqlengine.Options

@@ -110,7 +110,7 @@ func (u *upsert) conflicts(pk []byte, vals []value.Value, all bool) (list []*sto
 		if slices.ContainsFunc(list, func(s *stored) bool { return bytes.Equal(s.pk, pk) }) {
 			return nil
 		}
-		old, err := u.w.present(pk)
+		old, err := u.w.present(pk, u.mode != takenStays)
 		if err == nil && old != nil {
 			list = append(list, old)
 		}

@@ -414,11 +414,17 @@ func (p clash) show(pk []byte, vals []value.Value) {
 }
 
 // present returns the row of a key as it is after what the statement has done
-// so far, nil for none.
-func (w *writer) present(pk []byte) (*stored, error) {
+// so far, nil for none. Without whole its values are left out.
+func (w *writer) present(pk []byte, whole bool) (*stored, error) {
 	rec := row.Record{Schema: w.schema.Version, Codec: w.schema.Codec}
 	pending := w.set.Lookup(w.def().ID, w.target.owner, pk)
 	switch {
+	case pending == nil && !whole:
+		found, err := w.target.has(pk)
+		if err != nil || !found {
+			return nil, err
+		}
+		return &stored{pk: pk}, nil
 	case pending == nil:
 		stored, found, err := w.target.get(pk)
 		if err != nil || !found {

@@ -82,7 +82,7 @@ func Get(v *store.View, b *store.Batch, p store.Partition, u ident.UserID, id id
 // Put stages the entry of a segment.
 func Put(b *store.Batch, p store.Partition, u ident.UserID, e *Entry) {
 	b.Put(p, row.SegmentKey(u, e.ID), e.Append(nil))
-	if e.State == There {
+	if e.State == There && e.Live > 0 {
 		b.Delete(p, row.UnsettledKey(u, e.ID))
 	} else {
 		b.Put(p, row.UnsettledKey(u, e.ID), nil)
@@ -135,8 +135,8 @@ func walk(v *store.View, p store.Partition, lo, hi []byte,
 	return it.Err()
 }
 
-// Unsettled gives visit the entries of all users that are Pending or Dying. It
-// costs these, not what is there.
+// Unsettled gives visit the entries of all users that nothing points to: they are
+// Pending or Dying, or there and of no use yet. It costs these, not what is there.
 func Unsettled(v *store.View, p store.Partition,
 	visit func(ident.UserID, *Entry) error,
 ) (err error) {

@@ -90,7 +90,7 @@ func TestManifest_ListsWhatIsThere(t *testing.T) {
 	}
 	var b store.Batch
 	put := func(u ident.UserID, id ident.SegmentID, s manifest.State) {
-		manifest.Put(&b, p, u, &manifest.Entry{ID: id, State: s, Path: string(u)})
+		manifest.Put(&b, p, u, &manifest.Entry{ID: id, State: s, Path: string(u), Live: 1})
 	}
 	put("a", 9, manifest.There)
 	put("a", 300, manifest.Pending)

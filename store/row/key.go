@@ -18,7 +18,7 @@ const (
 	spaceIndex   = 'i' // index | user | columns [| primary key] -> see index.go
 
 	spaceSegment   = 's' // user | segment -> entry of the manifest
-	spaceUnsettled = 'u' // user | segment -> nothing; the entry is pending or dying
+	spaceUnsettled = 'u' // user | segment -> nothing; nothing points to it
 )
 
 // appendUser appends a user id so that ids sort byte by byte and none is a

@@ -31,16 +31,14 @@ func SplitSegmentKey(key []byte) (ident.UserID, ident.SegmentID, error) {
 	return u, ident.SegmentID(binary.BigEndian.Uint64(rest)), nil
 }
 
-// UnsettledKey returns the key that says that a segment is not there yet or not
-// for long.
+// UnsettledKey returns the key that says that nothing points to a segment.
 func UnsettledKey(u ident.UserID, id ident.SegmentID) []byte {
 	key := SegmentKey(u, id)
 	key[0] = spaceUnsettled
 	return key
 }
 
-// UnsettledSpace returns the bounds [lo, hi) of the segments of all users that
-// are unsettled.
+// UnsettledSpace returns the bounds [lo, hi) of these keys of all users.
 func UnsettledSpace() (lo, hi []byte) {
 	return []byte{spaceUnsettled}, []byte{spaceUnsettled + 1}
 }

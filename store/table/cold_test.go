@@ -142,15 +142,19 @@ func (f *fixture) compareSegments() {
 	f.t.Helper()
 	v := f.db.View()
 	defer v.Release()
-	points := map[string]uint32{}
+	points, all := map[string]uint32{}, int64(0)
 	for _, u := range users {
 		rows := f.table.Scan(f.t.Context(), v, u, table.Span{Headers: true})
 		for rows.Next() {
 			if p := rows.Record().Place(); p.Segment != 0 {
 				points[fmt.Sprint(u, p.Segment)]++
+				all++
 			}
 		}
 		f.must(rows.Close())
+	}
+	if n, err := f.table.ColdRows(v); err != nil || n != all {
+		f.t.Fatalf("counted %d cold rows, there are %d: %v", n, all, err)
 	}
 	var unsettled []string
 	f.must(manifest.Unsettled(v, f.table.Part, func(u ident.UserID, e *manifest.Entry) error {

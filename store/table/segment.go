@@ -32,7 +32,7 @@ func (t Table) Swap(v *store.View, b *store.Batch, s Swap, seq clock.Seq) (done 
 	if err != nil || !found || e.State != manifest.There {
 		return 0, err
 	}
-	lost := make(map[ident.SegmentID]uint32)
+	lost, colder := make(map[ident.SegmentID]uint32), 0
 	for i := range s.Rows {
 		m := &s.Rows[i]
 		rec, found, err := t.Present(v, b, s.User, m.PK)
@@ -44,6 +44,8 @@ func (t Table) Swap(v *store.View, b *store.Batch, s Swap, seq clock.Seq) (done 
 			continue
 		case rec.Cold:
 			lost[m.From]++
+		default:
+			colder++
 		}
 		next := rec.At(row.Place{Segment: s.Segment, Ordinal: m.Ordinal})
 		b.Put(t.Part, row.Key(s.User, m.PK), row.AppendRecord(sized(next.Payload), next))
@@ -54,6 +56,9 @@ func (t Table) Swap(v *store.View, b *store.Batch, s Swap, seq clock.Seq) (done 
 	}
 	e.Live += uint32(done)
 	manifest.Put(b, t.Part, s.User, &e)
+	if err := t.add(v, b, counterCold, colder); err != nil {
+		return 0, err
+	}
 	for id, n := range lost { // the order of what is staged shows nowhere
 		if err := t.lose(v, b, s.User, id, n, seq); err != nil {
 			return 0, err
@@ -68,6 +73,9 @@ func (t Table) Swap(v *store.View, b *store.Batch, s Swap, seq clock.Seq) (done 
 func (t Table) Lose(
 	v *store.View, b *store.Batch, u ident.UserID, id ident.SegmentID, seq clock.Seq,
 ) error {
+	if err := t.add(v, b, counterCold, -1); err != nil {
+		return err
+	}
 	return t.lose(v, b, u, id, 1, seq)
 }
 

@@ -35,6 +35,7 @@ type Table struct {
 // The counters of a partition, eight big-endian bytes each.
 const (
 	counterRows    = "rows"    // live rows
+	counterCold    = "cold"    // those that are cold
 	counterTrimmed = "trimmed" // the highest seq whose change was trimmed
 	counterBegun   = "begun"   // the seq behind which the partition's history begins
 )
@@ -82,10 +83,20 @@ func (t Table) Count(v *store.View) (int64, error) {
 // AddCount changes the number of live rows by delta, the sum of what Stage
 // returned. It reads the number over b.
 func (t Table) AddCount(v *store.View, b *store.Batch, delta int) error {
+	return t.add(v, b, counterRows, delta)
+}
+
+// ColdRows returns how many of the live rows of all users are cold.
+func (t Table) ColdRows(v *store.View) (int64, error) {
+	n, err := counter(v.Get(t.Part, row.MetaKey(counterCold)))
+	return int64(n), err
+}
+
+func (t Table) add(v *store.View, b *store.Batch, name string, delta int) error {
 	if delta == 0 {
 		return nil
 	}
-	key := row.MetaKey(counterRows)
+	key := row.MetaKey(name)
 	n, err := counter(b.Get(v, t.Part, key))
 	if err != nil {
 		return err
@@ -93,7 +104,7 @@ func (t Table) AddCount(v *store.View, b *store.Batch, delta int) error {
 	sum := int64(n) + int64(delta)
 	if sum < 0 {
 		return fault.New(fault.Corruption,
-			"partition %s counts fewer than no rows; restore it from a backup", t.Part.Name)
+			"partition %s counts fewer than no %s; restore it from a backup", t.Part.Name, name)
 	}
 	b.Put(t.Part, key, binary.BigEndian.AppendUint64(nil, uint64(sum)))
 	return nil

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/core/cold"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/manifest"
+	"github.com/kalamdb/kalamdb-go/store/row"
+)
+
+// openCold opens the cold tier.
+func (e *Engine) openCold(gen *clock.Generator) {
+	storages := cold.Storages(e.storages)
+	if e.opts.WrapStorages != nil {
+		storages = e.opts.WrapStorages(storages)
+	}
+	e.cold = cold.New(cold.Parts{
+		DB: e.db, Storages: storages, Log: e.log, Clock: e.clock, Gen: gen, Catalog: e.catalog,
+		Logger: e.opts.Logger,
+	}, e.opts.Cold)
+}
+
+// Cold returns the cold tier.
+func (e *Engine) Cold() *cold.Tier { return e.cold }
+
+// Flush moves the hot rows of a table to the cold tier: those of a user, or of all
+// for "".
+func (e *Engine) Flush(
+	ctx context.Context, ns ident.NamespaceID, name ident.TableName, u ident.UserID,
+) (sum cold.Report, err error) {
+	err = e.eachShard(ns, name, u, func(t *ddl.Table, s ident.ShardID) error {
+		users := []ident.UserID{u}
+		if t.PerUser() && u == "" {
+			users = nil
+			err := e.cold.EachHot(ctx, t, s, func(h cold.Hot) error {
+				users = append(users, h.User)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		for _, user := range users {
+			r, err := e.cold.Rewrite(ctx, t.ID, s, user, cold.Which{Hot: true}, nil)
+			if sum.Add(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return sum, err
+}
+
+// Compact rewrites all segments of a user's rows of a table into as few as they
+// fit in; u is "" for a shared table.
+func (e *Engine) Compact(
+	ctx context.Context, ns ident.NamespaceID, name ident.TableName, u ident.UserID,
+) (sum cold.Report, err error) {
+	err = e.eachShard(ns, name, u, func(t *ddl.Table, s ident.ShardID) error {
+		part, ok := e.db.Partition(t.Partition(s))
+		if !ok {
+			return nil
+		}
+		v := e.db.View()
+		defer v.Release()
+		var all []ident.SegmentID
+		err := manifest.Of(v, part, u, func(g *manifest.Entry) error {
+			if g.State == manifest.There {
+				all = append(all, g.ID)
+			}
+			return nil
+		})
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		sum, err = e.cold.Rewrite(ctx, t.ID, s, u, cold.Which{Segments: all}, nil)
+		return err
+	})
+	return sum, err
+}
+
+// SweepCold takes away the files of a table that nothing points to, and returns
+// how many.
+func (e *Engine) SweepCold(ctx context.Context, ns ident.NamespaceID, name ident.TableName) (
+	deleted int, err error,
+) {
+	err = e.eachShard(ns, name, "", func(t *ddl.Table, s ident.ShardID) error {
+		for {
+			n, more, err := e.cold.Sweep(ctx, t, s)
+			if deleted += n; err != nil || !more {
+				return err
+			}
+		}
+	})
+	return deleted, err
+}
+
+// eachShard calls f with a table and the shard of a user, or every one for "".
+func (e *Engine) eachShard(ns ident.NamespaceID, name ident.TableName, u ident.UserID,
+	f func(t *ddl.Table, s ident.ShardID) error,
+) error {
+	t, err := e.catalog.Snapshot().Table(ns, string(name))
+	if err != nil {
+		return err
+	}
+	shards := t.Shards(e.db.Shards())
+	if u != "" {
+		shards = []ident.ShardID{t.Shard(u, e.db.Shards())}
+	}
+	for _, s := range shards {
+		if err := f(t, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Fetch implements table.Cold for the hub, which is made before the cold tier and
+// reads after.
+func (s *source) Fetch(ctx context.Context, v *store.View, p store.Partition, u ident.UserID,
+	recs []*row.Record,
+) error {
+	return s.cold.Fetch(ctx, v, p, u, recs)
+}
+
+// coldFigures are the figures of the cold tier.
+func coldFigures(f cold.Figures) []figure {
+	const size, files, rows = "bytes", "files", "rows"
+	return []figure{
+		{"cold_bytes_read", f.BytesRead, size}, {"cold_cache_bytes", f.CacheBytes, size},
+		{"cold_fetches", f.Fetches, "reads"}, {"cold_files_deleted", f.FilesDeleted, files},
+		{"cold_files_open", f.OpenFiles, files}, {"cold_files_opened", f.FilesOpened, files},
+		{"cold_files_written", f.Segments, files}, {"cold_rows_cached", f.RowsCached, rows},
+		{"cold_rows_fetched", f.RowsFetched, rows}, {"cold_rows_read", f.RowsRead, rows},
+		{"cold_rows_swapped", f.RowsSwapped, rows}, {"cold_rows_written", f.RowsWritten, rows},
+	}
+}
