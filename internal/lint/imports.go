@@ -66,6 +66,7 @@ var owners = []struct{ library, folder string }{
 	{"github.com/fxamacker/cbor", "commons/serde"},
 	{"github.com/reeflective/readline", "cli/shell"},
 	{"github.com/ergochat/readline", "cli/shell"},
+	{"github.com/parquet-go/parquet-go", "tests/foreign"},
 	{"github.com/jackc/pgx", "tests"},
 	{"modernc.org/sqlite", "tests/oracle"},
 }

@@ -181,3 +181,33 @@ func TestWriter_Refuses(t *testing.T) {
 		}
 	}
 }
+
+func TestCheck_FindsWhatIsNotAsItWasWritten(t *testing.T) {
+	s := write(t, seeded(t), everything(), 3000, 5)
+	f := s.open(t)
+	if err := f.Check(t.Context(), s.info); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(i *segment.Info){
+		"rows":     func(i *segment.Info) { i.Rows++ },
+		"bytes":    func(i *segment.Info) { i.Bytes-- },
+		"min key":  func(i *segment.Info) { i.MinKey = append(bytes.Clone(i.MinKey), 1) },
+		"max key":  func(i *segment.Info) { i.MaxKey = i.MinKey },
+		"min seq":  func(i *segment.Info) { i.MinSeq++ },
+		"max seq":  func(i *segment.Info) { i.MaxSeq-- },
+		"checksum": func(i *segment.Info) { i.Checksum[31] ^= 1 },
+	} {
+		info := s.info
+		if change(&info); !fault.Is(f.Check(t.Context(), info), fault.Corruption) {
+			t.Errorf("another %s passes", name)
+		}
+	}
+	// A first row whose key is not the one that it was written under.
+	other := *s
+	other.keys = append([][]byte(nil), s.keys...)
+	other.keys[0] = s.keys[0][:1]
+	other.write(t)
+	if err := other.open(t).Check(t.Context(), other.info); !fault.Is(err, fault.Corruption) {
+		t.Errorf("a first key that is not the row's: %v", err)
+	}
+}

@@ -90,8 +90,8 @@ func (f *File) Memory() int {
 	return 4*len(f.tail) + 4*len(f.blocks) + perGroup*len(f.groups)
 }
 
-// guard runs what calls the library on what was read: an error or a panic is
-// damage.
+// guard runs what calls the library on what was read: any error, and a panic, is
+// damage. What reads from the storage does so outside.
 func (f *File) guard(run func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -101,15 +101,15 @@ func (f *File) guard(run func() error) (err error) {
 	return f.damaged(run())
 }
 
-// damaged returns err as a fault.Corruption that names the file, unless it is a
-// fault already.
+// damaged returns err as a fault.Corruption that names the file.
 func (f *File) damaged(err error) error {
-	var told *fault.Error
-	if err == nil || errors.As(err, &told) {
+	if err == nil || fault.Is(err, fault.Corruption) {
 		return err
 	}
-	return fault.Wrap(fault.Corruption, err, "the file %s of the cold tier is damaged (%v); "+
+	told := fault.New(fault.Corruption, "the file %s of the cold tier is damaged (%v); "+
 		"restore it from a backup", f.name, err)
+	told.Err = err
+	return told
 }
 
 func (f *File) damage(format string, args ...any) error {

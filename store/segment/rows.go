@@ -2,10 +2,13 @@ package segment
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sort"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -109,16 +112,16 @@ func (f *File) groupRows(
 		}
 		rows = append(rows, int64(o)-g.first)
 	}
-	err := f.guard(func() error {
-		pages, err := f.pages(number)
-		if err != nil {
-			return err
-		}
-		s := &span{file: f}
-		defer s.release()
-		if err := s.load(g.extents(pages, at, rows)); err != nil {
-			return err
-		}
+	pages, err := f.pages(number)
+	if err != nil {
+		return 0, err
+	}
+	s := &span{file: f}
+	defer s.release()
+	if err := s.load(g.extents(pages, at, rows)); err != nil {
+		return 0, err
+	}
+	err = f.guard(func() error {
 		r, err := f.reader(s)
 		if err != nil {
 			return err
@@ -207,35 +210,48 @@ func (f *File) pages(number int) ([][]page, error) {
 	if p := g.pages.Load(); p != nil {
 		return *p, nil
 	}
-	r, err := f.reader(&span{file: f})
-	if err != nil {
-		return nil, err
-	}
-	index, err := r.GetPageIndexReader().RowGroup(number)
-	if err != nil {
-		return nil, err
-	}
 	all := make([][]page, len(f.codecs))
-	for c := range all {
-		offsets, err := index.GetOffsetIndex(c)
+	err := f.guard(func() error {
+		r, err := f.reader(&span{file: f})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		k := g.chunks[c]
-		for _, l := range offsets.GetPageLocations() {
-			p := page{first: l.GetFirstRowIndex(),
-				extent: extent{lo: l.GetOffset(), hi: l.GetOffset() + int64(l.GetCompressedPageSize())}}
-			if p.lo < k.data || p.hi > k.hi || p.lo >= p.hi || p.first >= g.rows ||
-				len(all[c]) == 0 && p.first != 0 ||
-				len(all[c]) > 0 && p.first <= all[c][len(all[c])-1].first {
-				return nil, f.damage("the pages of row group %d, column %d", number, c)
+		index, err := r.GetPageIndexReader().RowGroup(number)
+		if err != nil {
+			return err
+		}
+		for c := range all {
+			offsets, err := index.GetOffsetIndex(c)
+			if err != nil {
+				return err
 			}
-			all[c] = append(all[c], p)
+			if all[c], err = g.column(c, offsets); err != nil {
+				return fmt.Errorf("row group %d, column %d: %w", number, c, err)
+			}
 		}
-		if len(all[c]) == 0 {
-			return nil, f.damage("row group %d, column %d has no pages", number, c)
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	g.pages.Store(&all)
 	return all, nil
+}
+
+// column returns where the pages of a column are.
+func (g *group) column(c int, index metadata.OffsetIndex) (pages []page, err error) {
+	k, row := g.chunks[c], int64(-1)
+	for _, l := range index.GetPageLocations() {
+		p := page{first: l.GetFirstRowIndex(),
+			extent: extent{lo: l.GetOffset(), hi: l.GetOffset() + int64(l.GetCompressedPageSize())}}
+		if p.lo < k.data || p.hi > k.hi || p.lo >= p.hi || p.first >= g.rows || p.first <= row ||
+			row < 0 && p.first > 0 {
+			return nil, errors.New("its pages are not where they should be")
+		}
+		pages, row = append(pages, p), p.first
+	}
+	if len(pages) == 0 {
+		return nil, errors.New("it has no pages")
+	}
+	return pages, nil
 }

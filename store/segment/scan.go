@@ -75,15 +75,13 @@ func (s *Scanner) Next(ctx context.Context) bool {
 		s.err = fault.From(err)
 		return false
 	}
-	s.err = s.file.guard(func() error {
-		if s.left == 0 {
-			if err := s.open(s.kept[0]); err != nil {
-				return err
-			}
-			s.kept = s.kept[1:]
-		}
-		return s.read(int(min(s.left, scanRows)))
-	})
+	if s.left == 0 {
+		s.err = s.open(s.kept[0])
+		s.kept = s.kept[1:]
+	}
+	if s.err == nil {
+		s.err = s.file.guard(func() error { return s.read(int(min(s.left, scanRows))) })
+	}
 	return s.err == nil
 }
 
@@ -128,25 +126,26 @@ func (s *Scanner) open(number int) error {
 	if err := s.from.load(all); err != nil {
 		return err
 	}
-	r, err := s.file.reader(s.from)
-	if err != nil {
-		return err
-	}
-	s.decoders = make([]decoder, len(s.at))
-	for i, c := range s.at {
-		if c < 0 {
-			continue
-		}
-		reader, err := r.RowGroup(number).Column(c)
+	s.next, s.left, s.decoders = g.first, g.rows, make([]decoder, len(s.at))
+	return s.file.guard(func() error {
+		r, err := s.file.reader(s.from)
 		if err != nil {
 			return err
 		}
-		if s.decoders[i], err = s.file.codecs[c].decoder(reader); err != nil {
-			return err
+		for i, c := range s.at {
+			if c < 0 {
+				continue
+			}
+			reader, err := r.RowGroup(number).Column(c)
+			if err != nil {
+				return err
+			}
+			if s.decoders[i], err = s.file.codecs[c].decoder(reader); err != nil {
+				return err
+			}
 		}
-	}
-	s.next, s.left = g.first, g.rows
-	return nil
+		return nil
+	})
 }
 
 // read fills the batch with the next n rows.

@@ -3,7 +3,9 @@ package segment_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -330,4 +332,69 @@ func TestFile_ServesManyAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// Values of a mebibyte, an empty file's worth of empty texts, and more than one
+// row group of both.
+func TestSegment_LargeAndEmptyValues(t *testing.T) {
+	r := seeded(t)
+	l := everything()
+	s := write(t, r, l, 60, 3)
+	bytes := slices.Index(l.Schema.Kinds, value.Bytes)
+	for i := range s.rows {
+		large := strings.Repeat(string(rune('a'+i%26)), 1<<20)
+		s.rows[i][bytes] = value.NewString(value.Bytes, large)
+		if i%2 == 0 {
+			s.rows[i][bytes] = value.NewString(value.Bytes, "")
+		}
+	}
+	s.write(t)
+	f := s.open(t)
+	if f.NumGroups() < 2 {
+		t.Errorf("%d row groups of 30 MiB", f.NumGroups())
+	}
+	if all := s.scan(t, f, nil, segment.Prune{}); len(all) != len(s.rows) {
+		t.Errorf("%d rows", len(all))
+	}
+	for range 10 {
+		s.pick(t, r, f)
+	}
+}
+
+// A Writer holds one row group, however many rows there are: what the rows are
+// made of can go before the segment is closed.
+func TestWriter_HoldsOneRowGroup(t *testing.T) {
+	l := segment.Layout{Table: 1, Schema: &row.Schema{Version: 1, Codec: 1,
+		IDs: []ident.ColumnID{1, 2}, Kinds: []value.Kind{value.Int64, value.Bytes}},
+		Columns: []segment.Column{{Name: "id"}, {Name: "b"}}, Key: []ident.ColumnID{1}}
+	w, err := segment.NewWriter(io.Discard, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	noise := make([]byte, 1<<20)
+	var most uint64
+	for i := range 200 {
+		for j := range noise {
+			noise[j] = byte(r.Uint32())
+		}
+		id := value.NewBigInt(int64(i))
+		vals := []value.Value{id, value.NewString(value.Bytes, string(noise))}
+		err := w.Append(value.AppendKey(nil, id), 1, vals)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%20 == 19 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapAlloc)
+		}
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if most > 100<<20 {
+		t.Errorf("%d MiB were held for 200 MiB of rows", most>>20)
+	}
 }
