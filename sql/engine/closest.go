@@ -26,7 +26,8 @@ func byDistance(ctx *gms.Context, fields gms.SortFields) bool {
 	return found
 }
 
-// closest are the first rows of an order by distance. The library computes
+// closest are the first rows of an order by distance, or of one with a high
+// LIMIT, for all of which the library would make room at once. It also computes
 // what it orders by for both rows of each comparison, which for distances is
 // most of the work; here it is computed once a row. Rows that are equal in the
 // order come as they were read.

@@ -46,6 +46,7 @@ func (e *Engine) functions() map[string]gms.Function {
 		}}
 	}
 	maps.Copy(m, totals())
+	maps.Copy(m, remainders())
 	m["json_length"] = gms.FunctionN{Name: "json_length", Fn: newJSONLength}
 	e.guard(m)
 	return m

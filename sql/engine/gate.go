@@ -14,13 +14,16 @@ import (
 // expanded on the way.
 type gate struct {
 	run   *execution
-	ctes  []string // names of common table expressions in reach
+	ctes  []cte // in reach
 	depth int
 	top   *selection // the outermost SELECT, when there is one
 	given *source    // stands in the FROM for rows that the statement holds; nil for none
 	live  bool       // deleted rows stay hidden whatever the WHERE names
 	pure  bool       // for a live query: no queries inside, live-safe functions only
 	same  bool       // for a live query that is run again: what depends on rows alone
+
+	shown  map[ast.SelectStatement][]string // the columns of the queries that have passed
+	scopes map[*ast.Select]*scope           // of the same
 }
 
 // scope is the FROM of one SELECT.
@@ -39,6 +42,8 @@ type source struct {
 	place  *ast.AliasedTableExpr
 	target *target         // nil for derived tables
 	merged map[string]bool // columns that USING shows elsewhere
+	// columns are those of a derived table; nil where they are not known.
+	columns []string
 }
 
 // refuse is the error for what the allow-list does not have.
@@ -76,7 +81,9 @@ func (g *gate) query(s ast.SelectStatement, outer *scope) error {
 	case *ast.SetOp:
 		return g.setOp(s, outer)
 	case *ast.ParenSelect:
-		return g.query(s.Select, outer)
+		err := g.query(s.Select, outer)
+		g.show(s, g.shown[s.Select])
+		return err
 	}
 	return refuse("this kind of query (%T) is not offered", s)
 }
@@ -97,6 +104,7 @@ func (g *gate) setOp(s *ast.SetOp, outer *scope) error {
 	if err := g.query(s.Right, outer); err != nil {
 		return err
 	}
+	g.show(s, g.shown[s.Left])
 	nameOrdinals(s)
 	own := &scope{outer: outer, aliases: map[string]bool{}}
 	if err := g.orders(s.OrderBy, own); err != nil {
@@ -135,28 +143,6 @@ func nameOrdinals(s *ast.SetOp) {
 	nameItems(s.OrderBy, first.SelectExprs)
 }
 
-func (g *gate) with(w *ast.With, outer *scope) error {
-	if w == nil {
-		return nil
-	}
-	for _, c := range w.Ctes {
-		sub, ok := c.Expr.(*ast.Subquery)
-		if !ok {
-			return refuse("WITH takes a query in parentheses")
-		}
-		if w.Recursive {
-			g.ctes = append(g.ctes, strings.ToLower(c.As.String()))
-		}
-		if err := g.query(sub.Select, outer); err != nil {
-			return err
-		}
-		if !w.Recursive {
-			g.ctes = append(g.ctes, strings.ToLower(c.As.String()))
-		}
-	}
-	return nil
-}
-
 func (g *gate) selects(s *ast.Select, outer *scope) error {
 	if err := g.selectClauses(s); err != nil {
 		return err
@@ -178,6 +164,7 @@ func (g *gate) selects(s *ast.Select, outer *scope) error {
 	if err := g.expandStars(s, sc); err != nil {
 		return err
 	}
+	g.within(s, sc)
 	for _, e := range s.SelectExprs {
 		if err := g.selectExpr(e, sc); err != nil {
 			return err
@@ -257,12 +244,12 @@ func (g *gate) where(w *ast.Where, sc *scope) error {
 	if w == nil {
 		return nil
 	}
-	return g.expr(w.Expr, sc)
+	return g.expr(&w.Expr, sc)
 }
 
 func (g *gate) orders(o ast.OrderBy, sc *scope) error {
 	for _, x := range o {
-		if err := g.expr(x.Expr, sc); err != nil {
+		if err := g.expr(&x.Expr, sc); err != nil {
 			return err
 		}
 	}
@@ -307,7 +294,7 @@ func (g *gate) tableExpr(t ast.TableExpr, sc *scope) error {
 	case *ast.JoinTableExpr:
 		return g.join(t, sc)
 	case *ast.JSONTableExpr:
-		if err := g.expr(t.Data, sc); err != nil {
+		if err := g.expr(&t.Data, sc); err != nil {
 			return err
 		}
 		sc.sources = append(sc.sources, &source{name: strings.ToLower(t.Alias.String())})
@@ -328,12 +315,7 @@ func (g *gate) aliased(t *ast.AliasedTableExpr, sc *scope) error {
 	case ast.TableName:
 		return g.table(t, x, sc)
 	case *ast.Subquery:
-		outer := sc.outer
-		if t.Lateral {
-			outer = sc
-		}
-		sc.sources = append(sc.sources, &source{name: strings.ToLower(t.As.String())})
-		return g.query(x.Select, outer)
+		return g.derived(t, x, sc)
 	case *ast.ValuesStatement:
 		sc.sources = append(sc.sources, &source{name: strings.ToLower(t.As.String())})
 		return g.values(x, sc.outer)
@@ -353,8 +335,8 @@ func (g *gate) table(t *ast.AliasedTableExpr, n ast.TableName, sc *scope) error 
 	if !t.As.IsEmpty() {
 		exposed = strings.ToLower(t.As.String())
 	}
-	if n.DbQualifier.IsEmpty() && g.isCTE(name) {
-		sc.sources = append(sc.sources, &source{name: exposed})
+	if c := g.cte(name); n.DbQualifier.IsEmpty() && c != nil {
+		sc.sources = append(sc.sources, &source{name: exposed, columns: c.columns})
 		return nil
 	}
 	if n.DbQualifier.IsEmpty() && name == "dual" {
@@ -374,13 +356,4 @@ func (g *gate) table(t *ast.AliasedTableExpr, n ast.TableName, sc *scope) error 
 	sc.sources = append(sc.sources, src)
 	src.publish()
 	return nil
-}
-
-func (g *gate) isCTE(name string) bool {
-	for _, c := range g.ctes {
-		if c == name {
-			return true
-		}
-	}
-	return false
 }

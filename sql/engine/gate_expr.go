@@ -12,6 +12,15 @@ import (
 )
 
 func (g *gate) exprs(list ast.Exprs, sc *scope) error {
+	for i := range list {
+		if err := g.expr(&list[i], sc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *gate) each(sc *scope, list ...*ast.Expr) error {
 	for _, e := range list {
 		if err := g.expr(e, sc); err != nil {
 			return err
@@ -20,11 +29,9 @@ func (g *gate) exprs(list ast.Exprs, sc *scope) error {
 	return nil
 }
 
-func (g *gate) each(sc *scope, list ...ast.Expr) error { return g.exprs(list, sc) }
-
-// expr passes an expression; a nil one passes.
-func (g *gate) expr(e ast.Expr, sc *scope) error {
-	switch e := e.(type) {
+// expr passes an expression, and may put another in its place; a nil one passes.
+func (g *gate) expr(at *ast.Expr, sc *scope) error {
+	switch e := (*at).(type) {
 	case nil, *ast.NullVal, ast.BoolVal:
 		return nil
 	case *ast.SQLVal:
@@ -32,15 +39,15 @@ func (g *gate) expr(e ast.Expr, sc *scope) error {
 	case *ast.ColName:
 		return g.column(e, sc)
 	case *ast.ParenExpr:
-		return g.expr(e.Expr, sc)
+		return g.expr(&e.Expr, sc)
 	case *ast.AndExpr:
-		return g.each(sc, e.Left, e.Right)
+		return g.each(sc, &e.Left, &e.Right)
 	case *ast.OrExpr:
-		return g.each(sc, e.Left, e.Right)
+		return g.each(sc, &e.Left, &e.Right)
 	case *ast.XorExpr:
-		return g.each(sc, e.Left, e.Right)
+		return g.each(sc, &e.Left, &e.Right)
 	case *ast.NotExpr:
-		return g.expr(e.Expr, sc)
+		return g.expr(&e.Expr, sc)
 	case *ast.ComparisonExpr:
 		if err := g.fitAll(sc, e.Left, e.Right); err != nil {
 			return err
@@ -48,24 +55,28 @@ func (g *gate) expr(e ast.Expr, sc *scope) error {
 		if err := g.escape(e.Escape); err != nil {
 			return err
 		}
-		return g.each(sc, e.Left, e.Right)
+		return g.each(sc, &e.Left, &e.Right)
 	case *ast.RangeCond:
 		if err := g.fitAll(sc, e.Left, e.From, e.To); err != nil {
 			return err
 		}
-		return g.each(sc, e.Left, e.From, e.To)
+		return g.each(sc, &e.Left, &e.From, &e.To)
 	case *ast.IsExpr:
-		return g.expr(e.Expr, sc)
+		return g.expr(&e.Expr, sc)
 	case ast.ValTuple:
 		return g.exprs(ast.Exprs(e), sc)
 	case *ast.BinaryExpr:
-		return g.each(sc, e.Left, e.Right)
+		err := g.each(sc, &e.Left, &e.Right)
+		*at = g.computed(e)
+		return err
 	case *ast.UnaryExpr:
-		return g.expr(e.Expr, sc)
+		err := g.expr(&e.Expr, sc)
+		*at = g.negated(e)
+		return err
 	case *ast.CaseExpr:
 		return g.cases(e, sc)
 	}
-	return g.wideExpr(e, sc)
+	return g.wideExpr(*at, sc)
 }
 
 // wideExpr passes the expressions that hold queries, calls and types.
@@ -86,26 +97,26 @@ func (g *gate) wideExpr(e ast.Expr, sc *scope) error {
 	case *ast.FuncExpr:
 		return g.call(e, sc)
 	case *ast.IntervalExpr:
-		return g.expr(e.Expr, sc)
+		return g.expr(&e.Expr, sc)
 	case *ast.CollateExpr:
-		return g.expr(e.Expr, sc)
+		return g.expr(&e.Expr, sc)
 	case *ast.TimestampFuncExpr:
-		return g.each(sc, e.Expr1, e.Expr2)
+		return g.each(sc, &e.Expr1, &e.Expr2)
 	case *ast.ExtractFuncExpr:
-		return g.expr(e.Expr, sc)
+		return g.expr(&e.Expr, sc)
 	case *ast.ConvertExpr:
 		return g.convert(e, sc)
 	case *ast.ConvertUsingExpr:
-		return g.expr(e.Expr, sc)
+		return g.expr(&e.Expr, sc)
 	case *ast.SubstrExpr:
 		if e.Name != nil {
 			if err := g.column(e.Name, sc); err != nil {
 				return err
 			}
 		}
-		return g.each(sc, e.From, e.To)
+		return g.each(sc, &e.From, &e.To)
 	case *ast.TrimExpr:
-		return g.each(sc, e.Str, e.Pattern)
+		return g.each(sc, &e.Str, &e.Pattern)
 	case *ast.CharExpr:
 		return g.arguments(e.Exprs, sc)
 	case *ast.GroupConcatExpr:
@@ -142,11 +153,11 @@ func (g *gate) literal(v *ast.SQLVal) error {
 }
 
 func (g *gate) cases(e *ast.CaseExpr, sc *scope) error {
-	if err := g.each(sc, e.Expr, e.Else); err != nil {
+	if err := g.each(sc, &e.Expr, &e.Else); err != nil {
 		return err
 	}
 	for _, w := range e.Whens {
-		if err := g.each(sc, w.Cond, w.Val); err != nil {
+		if err := g.each(sc, &w.Cond, &w.Val); err != nil {
 			return err
 		}
 	}
@@ -158,7 +169,7 @@ func (g *gate) convert(e *ast.ConvertExpr, sc *scope) error {
 	if t := e.Type; t != nil && t.Length != nil && len(t.Length.Val) > 6 {
 		return fault.New(fault.ResultTooLarge, "CAST to a length of %s is too long", t.Length.Val)
 	}
-	return g.expr(e.Expr, sc)
+	return g.expr(&e.Expr, sc)
 }
 
 // call checks a function against the table of functions.
@@ -206,7 +217,7 @@ func (g *gate) arguments(list ast.SelectExprs, sc *scope) error {
 	for _, e := range list {
 		switch e := e.(type) {
 		case *ast.AliasedExpr:
-			if err := g.expr(e.Expr, sc); err != nil {
+			if err := g.expr(&e.Expr, sc); err != nil {
 				return err
 			}
 		case *ast.StarExpr:
@@ -232,7 +243,7 @@ func (g *gate) window(w *ast.WindowDef, sc *scope) error {
 	}
 	for _, b := range []*ast.FrameBound{w.Frame.Extent.Start, w.Frame.Extent.End} {
 		if b != nil {
-			if err := g.expr(b.Expr, sc); err != nil {
+			if err := g.expr(&b.Expr, sc); err != nil {
 				return err
 			}
 		}
@@ -243,7 +254,7 @@ func (g *gate) window(w *ast.WindowDef, sc *scope) error {
 func (g *gate) selectExpr(e ast.SelectExpr, sc *scope) error {
 	switch e := e.(type) {
 	case *ast.AliasedExpr:
-		return g.expr(e.Expr, sc)
+		return g.expr(&e.Expr, sc)
 	case *ast.StarExpr:
 		return nil // of a derived table: expandStars has left no other
 	}

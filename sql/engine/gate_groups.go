@@ -1,20 +1,23 @@
 package engine
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
 
-	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/system"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
 )
 
 // grouping is what a GROUP BY makes the same in all rows of a group.
 type grouping struct {
-	sc    *scope
-	texts map[string]bool // of the grouped expressions
-	known map[field]bool  // columns, also those that follow from others
+	sc     *scope
+	scopes map[*ast.Select]*scope // of the queries inside
+	texts  map[string]bool        // of the grouped expressions
+	known  map[field]bool         // columns, also those that follow from others
+	outer  *ast.FuncExpr          // an aggregate in a query inside that is of the FROM
 }
 
 // field is a column of a FROM.
@@ -24,13 +27,13 @@ type field struct {
 }
 
 // grouped refuses columns that differ within a group: each one outside of an
-// aggregate has to be grouped by, or to follow from what is. Queries inside are
-// left alone.
+// aggregate has to be grouped by, or to follow from what is.
 func (g *gate) grouped(s *ast.Select, sc *scope) error {
 	if len(s.GroupBy) == 0 && !aggregates(s) || len(sc.sources) == 0 {
 		return nil
 	}
-	by := &grouping{sc: sc, texts: make(map[string]bool), known: make(map[field]bool)}
+	by := &grouping{sc: sc, scopes: g.scopes, texts: make(map[string]bool),
+		known: make(map[field]bool)}
 	for _, e := range s.GroupBy {
 		by.add(s, e)
 	}
@@ -43,10 +46,15 @@ func (g *gate) grouped(s *ast.Select, sc *scope) error {
 		by.followKeys()
 	}
 	for _, e := range s.SelectExprs {
-		if a, ok := e.(*ast.AliasedExpr); ok {
-			if err := g.sameInGroup(by, a.Expr, false); err != nil {
-				return err
-			}
+		var err error
+		switch e := e.(type) {
+		case *ast.AliasedExpr:
+			err = g.sameInGroup(by, e.Expr, false)
+		case *ast.StarExpr:
+			err = g.starInGroup(by, e)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if s.Having != nil {
@@ -131,21 +139,17 @@ func (by *grouping) text(e ast.Expr) string {
 	return strings.ToLower(buf.String())
 }
 
-// field resolves a name to a column of the FROM. What a derived table has is
-// known by its qualifier only, or where there is nothing else.
+// field resolves a name to a column of the FROM.
 func (by *grouping) field(e ast.Expr) (field, bool) {
 	c, ok := e.(*ast.ColName)
 	if !ok {
 		return field{}, false
 	}
-	q, name := strings.ToLower(c.Qualifier.Name.String()), c.Name.Lowered()
 	for _, s := range by.sc.sources {
-		switch {
-		case q != "" && q != s.name, c.Qualifier.DbQualifier.String() != "" && s.target != nil &&
-			!strings.EqualFold(c.Qualifier.DbQualifier.String(), s.db):
-		case s.target != nil && s.has(name),
-			s.target == nil && (q != "" || len(by.sc.sources) == 1 && by.sc.outer == nil):
-			return field{s, name}, true
+		sure := s.target != nil || s.columns != nil || !c.Qualifier.IsEmpty() ||
+			len(by.sc.sources) == 1 && by.sc.outer == nil
+		if sure && s.mayHave(c) {
+			return field{s, c.Name.Lowered()}, true
 		}
 	}
 	return field{}, false
@@ -156,26 +160,35 @@ func (s *source) has(name string) bool {
 	return s.target.def.Column(name) >= 0 || system.IsColumn(name)
 }
 
-// followKeys adds the columns of the tables whose whole key is known.
+// followKeys adds the columns of the tables whose whole key is known, or all
+// columns of a unique index, none of which may be NULL.
 func (by *grouping) followKeys() {
 	for _, s := range by.sc.sources {
-		if s.target == nil || len(s.target.def.PrimaryKey) == 0 {
+		if s.target == nil || !by.knowsKey(s) {
 			continue
 		}
-		def, whole := s.target.def, true
-		for i := range def.Columns {
-			whole = whole && (!def.IsKey(i) || by.known[field{s, def.Columns[i].Name}])
-		}
-		if !whole {
-			continue
-		}
-		for i := range def.Columns {
-			by.known[field{s, def.Columns[i].Name}] = true
+		for i := range s.target.def.Columns {
+			by.known[field{s, s.target.def.Columns[i].Name}] = true
 		}
 		for _, name := range []string{system.ColSeq, system.ColUpdated, system.ColDeleted} {
 			by.known[field{s, name}] = true
 		}
 	}
+}
+
+func (by *grouping) knowsKey(s *source) bool {
+	def := s.target.def
+	knows := func(c int) bool { return by.known[field{s, def.Columns[c].Name}] }
+	differ := func(c int) bool { return !knows(c) }
+	if len(def.PrimaryKey) > 0 && !slices.ContainsFunc(def.PrimaryKey, differ) {
+		return true
+	}
+	return slices.ContainsFunc(def.Indexes, func(x ddl.Index) bool {
+		return x.Unique && !x.Building && !s.target.deleted &&
+			!slices.ContainsFunc(def.Positions(&x), func(c int) bool {
+				return !knows(c) || !def.Columns[c].NotNull && !def.IsKey(c)
+			})
+	})
 }
 
 // followTables adds what the conditions of joins make equal to known columns.
@@ -257,40 +270,4 @@ func holds(t ast.TableExpr, s *source) bool {
 		found = holds(t.LeftExpr, s) || holds(t.RightExpr, s)
 	}
 	return found
-}
-
-// differs returns a column in e that may differ within a group, nil for none.
-func (by *grouping) differs(e ast.Expr, aliases bool) *ast.ColName {
-	var bad *ast.ColName
-	_ = ast.Walk(func(n ast.SQLNode) (bool, error) { // no visit fails
-		switch n := n.(type) {
-		case *ast.Subquery, *ast.ExistsExpr, *ast.GroupConcatExpr:
-			return false, nil
-		case *ast.FuncExpr:
-			if n.Over == nil && (isAggregate(n) || n.Name.Lowered() == "any_value") {
-				return false, nil
-			}
-		case *ast.ColName:
-			f, ok := by.field(n)
-			named := aliases && n.Qualifier.IsEmpty() && by.sc.aliases[n.Name.Lowered()]
-			if ok && !by.known[f] && !named && bad == nil {
-				bad = n
-			}
-			return false, nil
-		}
-		x, ok := n.(ast.Expr)
-		return bad == nil && !(ok && by.texts[by.text(x)]), nil
-	}, e)
-	return bad
-}
-
-func (g *gate) sameInGroup(by *grouping, e ast.Expr, aliases bool) error {
-	c := by.differs(e, aliases)
-	if c == nil || by.texts[by.text(e)] {
-		return nil
-	}
-	name := c.Name.String()
-	g.run.blame(name)
-	return fault.New(fault.InvalidSQL, "column %s is neither grouped nor in an aggregate; "+
-		"add it to GROUP BY, or use MIN(%[1]s) or another aggregate", name)
 }

@@ -29,6 +29,23 @@ func TestRun_RefusesColumnsThatDifferWithinAGroup(t *testing.T) {
 		{"SELECT author, body FROM messages GROUP BY 1", "body"},
 		{"SELECT author, COUNT(*) FROM messages", "author"},
 		{"SELECT COUNT(*) FROM messages HAVING body > 'a'", "body"},
+		{"SELECT author, (SELECT MAX(u.body) FROM messages u WHERE u.id = t.id) FROM messages t " +
+			"GROUP BY author", "id"},
+		{"SELECT COUNT(*), (SELECT title FROM rooms u WHERE u.id = t.id) FROM messages t", "id"},
+		{"SELECT author, (SELECT COUNT(*) FROM rooms WHERE title > body) FROM messages t " +
+			"GROUP BY author", "body"},
+		{"SELECT author FROM messages t GROUP BY author " +
+			"HAVING EXISTS (SELECT 1 FROM rooms r WHERE r.id = t.id)", "id"},
+		{"SELECT author FROM messages t GROUP BY author " +
+			"ORDER BY (SELECT MAX(u.id) FROM messages u WHERE u.id = t.id)", "id"},
+		{"SELECT author, (SELECT COUNT(*) FROM rooms u WHERE u.id IN (SELECT t.id)) FROM messages t " +
+			"GROUP BY author", "id"},
+		{"SELECT * FROM (SELECT author, id FROM messages) d GROUP BY d.author", "id"},
+		{"SELECT *, COUNT(*) FROM (SELECT author, id FROM messages) d", "author"},
+		{"SELECT body FROM (SELECT author, body FROM messages) d JOIN rooms r ON r.id = 1 " +
+			"GROUP BY author", "body"},
+		{"WITH d AS (SELECT author, id FROM messages) SELECT * FROM d GROUP BY author", "id"},
+		{"WITH d (x, y) AS (SELECT author, id FROM messages) SELECT * FROM d GROUP BY x", "y"},
 	} {
 		f := fault.From(w.fails(fault.InvalidSQL, x.sql))
 		named := strings.Contains(x.sql, x.column)
@@ -65,8 +82,32 @@ func TestRun_TakesColumnsThatAreTheSameInAGroup(t *testing.T) {
 		"SELECT author, COUNT(*) FROM messages WHERE author = 'a'",
 		"SELECT author, (SELECT COUNT(*) FROM messages) FROM messages",
 		"SELECT d.a, COUNT(*) FROM (SELECT author a FROM messages) d GROUP BY d.a",
+		"SELECT * FROM (SELECT author, id FROM messages) d GROUP BY author, d.id",
+		"WITH d (x, y) AS (SELECT author, id FROM messages) SELECT * FROM d GROUP BY x, y",
+		"SELECT *, COUNT(*) FROM (SELECT 1 AS a UNION SELECT 2) d GROUP BY a",
+		"SELECT d.*, r.id FROM (SELECT * FROM texts) d JOIN rooms r ON TRUE GROUP BY k, u, n, r.id",
+		"SELECT author, (SELECT COUNT(*) FROM rooms r WHERE r.title > author) FROM messages " +
+			"GROUP BY author",
+		"SELECT author, (SELECT MAX(CONCAT(t.author, u.title)) FROM rooms u) FROM messages t " +
+			"GROUP BY author",
+		"SELECT author, (SELECT MAX(id) FROM rooms) FROM messages GROUP BY author",
 	} {
 		if _, err := w.try(sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}
+
+func TestRun_RefusesAnAggregateOfTheOuterQuery(t *testing.T) {
+	w := newWorld(t)
+	for _, sql := range []string{
+		"SELECT author, (SELECT MAX(t.id) FROM rooms u) FROM messages t GROUP BY author",
+		"SELECT author, (SELECT COUNT(t.author) FROM rooms u) FROM messages t GROUP BY author",
+		"SELECT author FROM messages t GROUP BY author HAVING 1 IN (SELECT u.id FROM rooms u " +
+			"WHERE u.id = MAX(t.id))",
+	} {
+		err := w.fails(fault.Unsupported, sql)
+		if err != nil && !strings.Contains(err.Error(), "outside of the query it stands in") {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}

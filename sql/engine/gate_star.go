@@ -41,7 +41,7 @@ func (g *gate) join(t *ast.JoinTableExpr, sc *scope) error {
 		}
 		sc.merge(name, left, right)
 	}
-	return g.expr(t.Condition.On, sc)
+	return g.expr(&t.Condition.On, sc)
 }
 
 // merge notes that USING shows a column once.
@@ -132,7 +132,7 @@ func (sc *scope) star(star *ast.StarExpr) (ast.SelectExprs, error) {
 			out = append(out, &ast.AliasedExpr{Expr: ast.NewColName(name)})
 		}
 		for _, s := range sc.sources {
-			out = append(out, s.columns(s.merged)...)
+			out = append(out, s.expanded(s.merged)...)
 		}
 		return out, nil
 	}
@@ -143,15 +143,15 @@ func (sc *scope) star(star *ast.StarExpr) (ast.SelectExprs, error) {
 	}
 	for _, s := range sc.sources {
 		if s.name == name && (db == "" || s.ns == ident.NamespaceID(db)) {
-			return s.columns(nil), nil
+			return s.expanded(nil), nil
 		}
 	}
 	return nil, fault.New(fault.TableNotFound, "the statement reads no table called %s", name)
 }
 
-// columns returns the declared columns of a source, or its star when it is a
+// expanded returns the declared columns of a source, or its star when it is a
 // derived table, which shows just what it was made to show.
-func (s *source) columns(except map[string]bool) ast.SelectExprs {
+func (s *source) expanded(except map[string]bool) ast.SelectExprs {
 	q := ast.TableName{Name: ast.NewTableIdent(s.name)}
 	if s.target == nil {
 		return ast.SelectExprs{&ast.StarExpr{TableName: q}}

@@ -255,12 +255,16 @@ func (c *compiler) canonical() string {
 }
 
 // plainName gives an aggregate the name back that it was called by.
-func plainName(f *ast.FuncExpr) {
+func plainName(f *ast.FuncExpr) { f.Name = ast.NewColIdent(calledName(f)) }
+
+// calledName returns the name by which a function is called.
+func calledName(f *ast.FuncExpr) string {
 	for name, own := range ownAggregates {
 		if f.Name.EqualString(own) {
-			f.Name = ast.NewColIdent(name)
+			return name
 		}
 	}
+	return f.Name.String()
 }
 
 // bind plans `SELECT list FROM the table` up to the point where names and

@@ -67,6 +67,9 @@ func (m *meter) Build(ctx *gms.Context, n gms.Node, r gms.Row) (gms.RowIter, err
 	if err != nil || done {
 		return nil, err
 	}
+	if top, ok := inside.(*plan.TopN); ok { // the library makes room for the LIMIT, however high
+		return newClosest(ctx, m.base, top, r)
+	}
 	return m.base.Build(ctx, inside, r)
 }
 

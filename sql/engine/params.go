@@ -59,16 +59,22 @@ func (run *execution) bindings() map[string]gms.Expression {
 	return out
 }
 
+// noLimit is more rows than there can be. The sum of two has its place too.
+const noLimit = 1 << 62
+
 // limitParam checks that a parameter of LIMIT is a whole number.
 func (g *gate) limitParam(v *ast.SQLVal) error {
 	p, ok := g.run.param(v)
 	if !ok {
+		if n, err := strconv.ParseUint(string(v.Val), 10, 64); err == nil && n > noLimit {
+			v.Val = []byte(strconv.Itoa(noLimit))
+		}
 		return g.literal(v)
 	}
 	n, err := value.Convert(value.Int64, p)
 	if err != nil || n.IsNull() || n.Int() < 0 {
 		return fault.New(fault.InvalidParameter, "LIMIT and OFFSET take a whole number, not %s", p.Text())
 	}
-	v.Type, v.Val = ast.IntVal, []byte(n.Text())
+	v.Type, v.Val = ast.IntVal, strconv.AppendInt(nil, min(n.Int(), noLimit), 10)
 	return nil
 }

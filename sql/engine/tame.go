@@ -82,7 +82,7 @@ func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.Tre
 		return e, transform.SameTree, nil
 	}
 	same := transform.SameTree
-	for _, replace := range []transform.ExprFunc{positioned, asVectors, shown, ownLike} {
+	for _, replace := range []transform.ExprFunc{positioned, numbered, asVectors, shown, ownLike} {
 		out, kept, err := replace(ctx, e)
 		if err != nil {
 			return nil, transform.SameTree, err

@@ -187,10 +187,8 @@ func (g *Generator) Query() Statement {
 	set := g.one(6)
 	if set {
 		g.loose = false
-		g.inSet = true
 		left, op := g.block(kinds, scope{}, false), g.pick("UNION", "UNION ALL", "INTERSECT", "EXCEPT")
 		sql = left + " " + op + " " + g.block(kinds, scope{}, false)
-		g.inSet = false
 	}
 	if g.one(8) {
 		sql = fmt.Sprintf("WITH w AS (%s) SELECT * FROM w", sql)
