@@ -67,6 +67,10 @@ type tableState struct {
 	fence command.Fence
 	table table.Table
 	delta int // of live rows, not in the batch yet
+	// count is the number of live rows that the last sealed batch has, once it was
+	// read: a dropped batch is followed by Reload.
+	count   int64
+	counted bool
 }
 
 // Keys in a shard's own partition. See docs/format/shard.md.
@@ -226,14 +230,28 @@ func (m *Machine) Seal(b *store.Batch, v *store.View) error {
 		s.dirty = false
 		b.Put(s.part, []byte(keyApplied), binary.BigEndian.AppendUint64(nil, uint64(s.last)))
 		for t := range s.touched {
-			if err := t.table.AddCount(v, b, t.delta); err != nil {
+			if err := t.seal(b, v); err != nil {
 				return err
 			}
-			t.delta = 0
 		}
 		clear(s.touched)
 	}
 	return nil
+}
+
+// seal adds the number of live rows to b, if it has changed.
+func (t *tableState) seal(b *store.Batch, v *store.View) (err error) {
+	if t.delta == 0 {
+		return nil
+	}
+	if !t.counted {
+		if t.count, err = t.table.Count(v); err != nil {
+			return err
+		}
+		t.counted = true
+	}
+	t.count, t.delta = t.count+int64(t.delta), 0
+	return t.table.PutCount(b, t.count)
 }
 
 func fenceKey(t ident.TableID) []byte {

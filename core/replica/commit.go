@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"runtime"
+
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -56,12 +58,9 @@ func (l *Local) take() (p *proposal, ok bool) {
 // A trim reads the state before its batch only, so it is a batch of its own.
 func (l *Local) fill(f *flight, first *proposal) {
 	l.add(f, first)
-	bytes := first.size()
+	bytes, roomy := first.size(), false
 	for !first.trims() && len(f.group) < l.opts.BatchCommands && bytes < l.opts.BatchBytes {
-		p, roomy := l.next()
-		if roomy {
-			return
-		}
+		p := l.next(&roomy)
 		if p == nil {
 			break
 		}
@@ -72,22 +71,35 @@ func (l *Local) fill(f *flight, first *proposal) {
 		l.add(f, p)
 		bytes += p.size()
 	}
-	l.room <- struct{}{}
+	if !roomy {
+		l.room <- struct{}{}
+	}
 }
 
-// next returns the next proposal, nil when the queue is closed. When none waits
-// it may take room instead.
-func (l *Local) next() (p *proposal, roomy bool) {
-	select {
-	case p = <-l.queue:
-		return p, false
-	default:
-	}
-	select {
-	case p = <-l.queue:
-		return p, false
-	case l.room <- struct{}{}:
-		return nil, true
+// next returns the next proposal, nil when the batch is to be sent: none waits,
+// and there is room for it, which was taken, or the queue is closed.
+//
+// Room comes just before those who wait for the former batch are answered, and
+// each batch costs a sync. So those who can run are let run once: where the
+// processors are busy they bring what else would have to wait for a batch more,
+// and where they are not it takes no time.
+func (l *Local) next(roomy *bool) *proposal {
+	for {
+		select {
+		case p := <-l.queue:
+			return p
+		default:
+		}
+		if *roomy {
+			return nil
+		}
+		select {
+		case p := <-l.queue:
+			return p
+		case l.room <- struct{}{}:
+			*roomy = true
+			runtime.Gosched()
+		}
 	}
 }
 

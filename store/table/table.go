@@ -96,17 +96,22 @@ func (t Table) add(v *store.View, b *store.Batch, name string, delta int) error 
 	if delta == 0 {
 		return nil
 	}
-	key := row.MetaKey(name)
-	n, err := counter(b.Get(v, t.Part, key))
+	n, err := counter(b.Get(v, t.Part, row.MetaKey(name)))
 	if err != nil {
 		return err
 	}
-	sum := int64(n) + int64(delta)
-	if sum < 0 {
+	return t.put(b, name, int64(n)+int64(delta))
+}
+
+// PutCount sets the number of live rows, for who knows it without reading.
+func (t Table) PutCount(b *store.Batch, n int64) error { return t.put(b, counterRows, n) }
+
+func (t Table) put(b *store.Batch, name string, n int64) error {
+	if n < 0 {
 		return fault.New(fault.Corruption,
 			"partition %s counts fewer than no %s; restore it from a backup", t.Part.Name, name)
 	}
-	b.Put(t.Part, key, binary.BigEndian.AppendUint64(nil, uint64(sum)))
+	b.Put(t.Part, row.MetaKey(name), binary.BigEndian.AppendUint64(nil, uint64(n)))
 	return nil
 }
 
