@@ -20,6 +20,23 @@ func (b *bench) flush(u ident.UserID) int64 {
 	return r.Swapped
 }
 
+// moveRows flushes a user's rows of a table of chat, or compacts its segments.
+func (b *bench) moveRows(table ident.TableName, u ident.UserID, compact bool) {
+	b.t.Helper()
+	var err error
+	if compact {
+		_, err = b.db.Compact(b.t.Context(), "chat", table, u)
+	} else {
+		_, err = b.db.Flush(b.t.Context(), "chat", table, u)
+	}
+	if err == nil {
+		_, err = b.db.SweepCold(b.t.Context(), "chat", table)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 func (b *bench) compact(u ident.UserID) {
 	b.t.Helper()
 	if _, err := b.db.Compact(b.t.Context(), "chat", "m", u); err != nil {

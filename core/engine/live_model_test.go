@@ -146,6 +146,8 @@ func keptModel(t *testing.T, r *rand.Rand) {
 			b.run(alice, "DELETE FROM chat.notes WHERE conv = 9")
 		case n == 3:
 			b.mayRun(bob, randomWrite(r))
+		case n < 8:
+			b.moveRows("notes", "alice", n == 4)
 		default:
 			b.mayRun(alice, randomWrite(r))
 		}
