@@ -270,6 +270,9 @@ func decimalCodec(c *Column) codec {
 	case precision <= digits64:
 		return &scalar[int64]{size: fixed[int64](8), plain: plain64, to: to, from: from}
 	}
+	if precision > digits128 {
+		return longDecimal(precision, scale)
+	}
 	length := decimalBytes(precision)
 	return &scalar[parquet.FixedLenByteArray]{
 		size: fixed[parquet.FixedLenByteArray](length),
@@ -285,6 +288,27 @@ func decimalCodec(c *Column) codec {
 				return value.Value{}, errors.New("a decimal of another length")
 			}
 			return fixedDecimal(b, precision, scale)
+		},
+	}
+}
+
+// longDecimal keeps the digits as they are written.
+func longDecimal(precision, scale int) codec {
+	check := func(s string) error {
+		_, err := decimalNumber(s, precision, scale)
+		return err
+	}
+	return &scalar[parquet.ByteArray]{
+		size: ofBytes,
+		to: func(v value.Value) (parquet.ByteArray, error) {
+			if err := kindOf(v, value.Decimal); err != nil {
+				return nil, err
+			}
+			return unsafe.Slice(unsafe.StringData(v.Str()), len(v.Str())), check(v.Str())
+		},
+		from: func(b parquet.ByteArray) (value.Value, error) {
+			s := unsafe.String(unsafe.SliceData(b), len(b))
+			return value.NewString(value.Decimal, s), check(s)
 		},
 	}
 }

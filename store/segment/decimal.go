@@ -46,9 +46,8 @@ func decimalInt(s string, precision, scale int) (int64, error) {
 	return n, nil
 }
 
-// decimalFixed appends a Decimal as a big-endian two's complement of length
-// bytes.
-func decimalFixed(s string, precision, scale, length int) ([]byte, error) {
+// decimalNumber reads a Decimal without its point.
+func decimalNumber(s string, precision, scale int) (*big.Int, error) {
 	digits, neg, err := splitDecimal(s, precision, scale)
 	if err != nil {
 		return nil, err
@@ -59,6 +58,16 @@ func decimalFixed(s string, precision, scale, length int) ([]byte, error) {
 	}
 	if neg {
 		n.Neg(n)
+	}
+	return n, nil
+}
+
+// decimalFixed returns a Decimal as a big-endian two's complement of length
+// bytes.
+func decimalFixed(s string, precision, scale, length int) ([]byte, error) {
+	n, err := decimalNumber(s, precision, scale)
+	if err != nil {
+		return nil, err
 	}
 	if n.Sign() < 0 {
 		n.Add(n, new(big.Int).Lsh(big.NewInt(1), uint(8*length)))

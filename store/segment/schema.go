@@ -9,10 +9,12 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/value"
 )
 
-// Digits of decimals that are kept as integers.
+// Digits of decimals that are kept as integers of so many bits. Longer ones are
+// texts: some readers know no decimals that long, and read other numbers.
 const (
-	digits32 = 9
-	digits64 = 18
+	digits32  = 9
+	digits64  = 18
+	digits128 = 38
 )
 
 const uuidBytes = 16
@@ -67,8 +69,11 @@ func integer(bits int8, signed bool) physical {
 }
 
 func physicalOf(k value.Kind, c *Column) physical {
-	if k != value.Decimal {
+	switch {
+	case k != value.Decimal:
 		return physicals[k]
+	case c.Precision > digits128:
+		return text
 	}
 	p := physical{logical: schema.NewDecimalLogicalType(int32(c.Precision), int32(c.Scale))}
 	switch {

@@ -48,7 +48,7 @@ var columns = []column{
 	{kind: value.Decimal, facts: segment.Column{Precision: 38, Scale: 10},
 		schema: "optional fixed_len_byte_array(16) c13 (DECIMAL(38,10))"},
 	{kind: value.Decimal, facts: segment.Column{Precision: 65, Scale: 30},
-		schema: "optional fixed_len_byte_array(28) c14 (DECIMAL(65,30))"},
+		schema: "optional binary c14 (STRING)"},
 	{kind: value.Text, schema: "optional binary c15 (STRING)"},
 	{kind: value.Bytes, schema: "optional binary c16"},
 	{kind: value.JSON, schema: "optional binary c17 (JSON)"},
@@ -170,6 +170,8 @@ func (c *column) text(vals []parquet.Value) string {
 func decimalText(v parquet.Value, scale int) string {
 	n := new(big.Int)
 	switch v.Kind() {
+	case parquet.ByteArray:
+		return string(v.Bytes())
 	case parquet.Int32:
 		n.SetInt64(int64(v.Int32()))
 	case parquet.Int64:
