@@ -75,7 +75,7 @@ func (a *actor) Serve(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err() // what is stored says that it waits
 		}
-		err, killed := a.attempt(ctx)
+		killed, err := a.attempt(ctx)
 		a.m.release(a)
 		switch {
 		case killed != "" && err != nil:
@@ -101,7 +101,7 @@ func (a *actor) attempts() int {
 }
 
 // attempt runs the work once. killed is why it was killed, "" if it was not.
-func (a *actor) attempt(ctx context.Context) (err error, killed string) {
+func (a *actor) attempt(ctx context.Context) (killed string, err error) {
 	w := a.begin()
 	a.save(ctx)
 	ctx, cancel := context.WithCancel(ctx)
@@ -115,7 +115,7 @@ func (a *actor) attempt(ctx context.Context) (err error, killed string) {
 		select {
 		case err := <-result:
 			a.settle(w)
-			return err, killed
+			return killed, err
 		case k := <-a.mail:
 			killed = k.reason
 			cancel()
