@@ -19,6 +19,7 @@ const (
 	PathHealth  = "/v1/api/healthcheck"
 	PathLive    = "/healthz"
 	PathReady   = "/readyz"
+	PathMetrics = "/metrics"
 	PathWS      = "/v1/ws"
 )
 
@@ -166,6 +167,7 @@ type Health string
 // The states.
 const (
 	Healthy  Health = "healthy"
+	Degraded Health = "degraded" // statements are served, and something needs an operator
 	Starting Health = "starting"
 	Stopping Health = "stopping"
 )
@@ -183,4 +185,16 @@ type HealthResponse struct {
 	// RootPasswordFile is the path of the generated password of the root user,
 	// told to callers on the same machine only.
 	RootPasswordFile string `json:"root_password_file,omitempty"`
+
+	// Alarms say what an operator should look at, to callers on the same machine
+	// and to a dba.
+	Alarms []Alarm `json:"alarms,omitempty"`
+}
+
+// Alarm is something that an operator should look at.
+type Alarm struct {
+	Storage string    `json:"storage"` // that fails
+	Code    string    `json:"code"`
+	Message string    `json:"message"`
+	Since   time.Time `json:"since"`
 }

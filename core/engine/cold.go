@@ -128,14 +128,18 @@ func (s *source) Fetch(ctx context.Context, v *store.View, p store.Partition, u 
 }
 
 // coldFigures are the figures of the cold tier.
-func coldFigures(f cold.Figures) []figure {
+func coldFigures(f cold.Figures) []Figure {
+	count := func(name string, n int64, unit string) Figure {
+		return Figure{Name: "cold_" + name, Value: n, Unit: unit, Counter: true}
+	}
 	const size, files, rows = "bytes", "files", "rows"
-	return []figure{
-		{"cold_bytes_read", f.BytesRead, size}, {"cold_cache_bytes", f.CacheBytes, size},
-		{"cold_fetches", f.Fetches, "reads"}, {"cold_files_deleted", f.FilesDeleted, files},
-		{"cold_files_open", f.OpenFiles, files}, {"cold_files_opened", f.FilesOpened, files},
-		{"cold_files_written", f.Segments, files}, {"cold_rows_cached", f.RowsCached, rows},
-		{"cold_rows_fetched", f.RowsFetched, rows}, {"cold_rows_read", f.RowsRead, rows},
-		{"cold_rows_swapped", f.RowsSwapped, rows}, {"cold_rows_written", f.RowsWritten, rows},
+	return []Figure{
+		{Name: "cold_cache_bytes", Value: f.CacheBytes, Unit: size},
+		{Name: "cold_files_open", Value: f.OpenFiles, Unit: files},
+		count("bytes_read", f.BytesRead, size), count("fetches", f.Fetches, "reads"),
+		count("files_deleted", f.FilesDeleted, files), count("files_opened", f.FilesOpened, files),
+		count("files_written", f.Segments, files), count("rows_cached", f.RowsCached, rows),
+		count("rows_fetched", f.RowsFetched, rows), count("rows_read", f.RowsRead, rows),
+		count("rows_swapped", f.RowsSwapped, rows), count("rows_written", f.RowsWritten, rows),
 	}
 }

@@ -47,21 +47,17 @@ func atOnce() context.Context {
 	return ctx
 }
 
-// figure is a row of system.stats.
-type figure struct {
-	name  string
-	value int64
-	unit  string
-}
-
 // jobFigures are the figures about jobs: those that are queued or run now, and
 // the others since the start.
-func jobFigures(f job.Figures) []figure {
+func jobFigures(f job.Figures) []Figure {
 	const unit = "jobs"
-	return []figure{
-		{"jobs_cancelled", f.Cancelled, unit}, {"jobs_completed", f.Completed, unit},
-		{"jobs_failed", f.Failed, unit}, {"jobs_queued", f.Queued, unit},
-		{"jobs_retried", f.Retries, unit}, {"jobs_running", f.Running, unit},
-		{"jobs_skipped", f.Skipped, unit},
+	return []Figure{
+		{Name: "jobs_cancelled", Value: f.Cancelled, Unit: unit, Counter: true},
+		{Name: "jobs_completed", Value: f.Completed, Unit: unit, Counter: true},
+		{Name: "jobs_failed", Value: f.Failed, Unit: unit, Counter: true},
+		{Name: "jobs_queued", Value: f.Queued, Unit: unit},
+		{Name: "jobs_retried", Value: f.Retries, Unit: unit, Counter: true},
+		{Name: "jobs_running", Value: f.Running, Unit: unit},
+		{Name: "jobs_skipped", Value: f.Skipped, Unit: unit, Counter: true},
 	}
 }

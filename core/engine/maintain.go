@@ -2,12 +2,10 @@ package engine
 
 import (
 	"context"
-	"runtime"
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
-	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
@@ -174,47 +172,4 @@ func (e *Engine) tryTrim(p store.Partition, from table.Cursor, what command.Trim
 	v := e.db.View()
 	defer v.Release()
 	return table.Table{Part: p}.Trim(v, new(store.Batch), from, what.Below, what.Keep, what.Limit)
-}
-
-// figures are the rows of system.stats.
-func (e *Engine) figures() [][]value.Value {
-	var rows [][]value.Value
-	add := func(name string, n int64, unit string) {
-		rows = append(rows, []value.Value{
-			value.NewText(name), value.NewBigInt(n), value.NewText(unit),
-		})
-	}
-	log := e.log.Figures()
-	statements, failures, conflicts := e.exec.Counts()
-	for _, f := range coldFigures(e.cold.Figures()) {
-		add(f.name, f.value, f.unit)
-	}
-	add("commit_batches", log.Batches, "batches")
-	add("commit_commands", log.Commands, "commands")
-	add("commit_syncs", log.Syncs, "syncs")
-	add("goroutines", int64(runtime.NumGoroutine()), "goroutines")
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
-	add("heap_bytes", int64(mem.HeapAlloc), "bytes")
-	for _, f := range jobFigures(e.jobs.Figures()) {
-		add(f.name, f.value, f.unit)
-	}
-	add("live_queries", int64(e.hub.Len()), "subscriptions")
-	add("open_views", int64(e.db.OpenViews()), "views")
-	add("partitions", int64(len(e.db.Partitions())), "partitions")
-	plans := e.exec.Plans()
-	add("plan_cache_entries", plans.Entries, "statements")
-	add("plan_cache_hits", plans.Hits, "statements")
-	add("plan_cache_misses", plans.Misses, "statements")
-	if size, err := e.db.Size(); err == nil {
-		add("size_bytes", size, "bytes")
-	}
-	add("statements", statements, "statements")
-	add("statements_failed", failures, "statements")
-	add("statements_planned_again", conflicts, "statements")
-	for _, f := range e.storageFigures() {
-		add(f.name, f.value, f.unit)
-	}
-	add("uptime_seconds", int64(e.opts.Now().Sub(e.started)/time.Second), "seconds")
-	return rows
 }

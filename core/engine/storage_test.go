@@ -225,6 +225,10 @@ func TestStorage_inUse(t *testing.T) {
 	if !strings.Contains(err.Error(), "1 tables and 1 users") {
 		t.Errorf("%v does not count", err)
 	}
+	b.fails(root, fault.StorageUnavailable, "ALTER STORAGE archive SET (uri = '"+dir+"/b')")
+	if err := os.Mkdir(filepath.Join(dir, "b"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	b.fails(root, fault.InUse, "ALTER STORAGE archive SET (uri = '"+dir+"/b')")
 	if err := os.CopyFS(filepath.Join(dir, "b"), os.DirFS(filepath.Join(dir, "a"))); err != nil {
 		t.Fatal(err)
@@ -237,6 +241,39 @@ func TestStorage_inUse(t *testing.T) {
 	}
 	b.run(root, "ALTER USER 'alice' SET STORAGE NULL")
 	b.run(root, "DROP STORAGE archive")
+}
+
+// A disk that is not mounted is not taken for an empty storage, nor written to.
+func TestStorage_notMounted(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, filepath.Join(dir, "data"), engine.Options{RootPassword: "a password"})
+	cold, away := filepath.Join(dir, "cold"), filepath.Join(dir, "away")
+	b.run(root, "CREATE STORAGE archive TYPE filesystem WITH (uri = '"+cold+"')")
+	b.close()
+	if err := os.Rename(cold, away); err != nil {
+		t.Fatal(err)
+	}
+	b.open()
+	b.fails(root, fault.StorageUnavailable, "CHECK STORAGE archive")
+	if err := os.Mkdir(cold, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := b.fails(root, fault.StorageUnavailable, "CHECK STORAGE archive")
+	if !strings.Contains(err.Error(), "mounted") {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(cold); err != nil || len(entries) != 0 {
+		t.Errorf("%v were written, %v", entries, err)
+	}
+	b.want(root, "failing", "SELECT status FROM system.storages WHERE id = 'archive'")
+	if err := os.Remove(cold); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(away, cold); err != nil {
+		t.Fatal(err)
+	}
+	b.run(root, "CHECK STORAGE archive")
+	b.want(root, "ok", "SELECT status FROM system.storages WHERE id = 'archive'")
 }
 
 // Two databases never share a place: each would sweep the other's files.

@@ -28,20 +28,23 @@ func (e *Engine) Alarms() []storage.Alarm { return e.storages.Alarms() }
 
 // storageFigures are the figures about storages: what was done with each since the
 // start.
-func (e *Engine) storageFigures() (all []figure) {
+func storageFigures(storages []storage.Figures) (all []Figure) {
 	failing := int64(0)
-	for _, f := range e.storages.Figures() {
-		of := "." + string(f.Storage)
-		all = append(all,
-			figure{"storage_bytes_read" + of, f.BytesRead, "bytes"},
-			figure{"storage_bytes_written" + of, f.BytesWritten, "bytes"},
-			figure{"storage_errors" + of, f.Errors, "calls"},
-			figure{"storage_reads" + of, f.Reads, "calls"},
-			figure{"storage_retries" + of, f.Retries, "requests"},
-			figure{"storage_writes" + of, f.Writes, "calls"})
+	for _, f := range storages {
+		count := func(name string, n int64, unit string) {
+			all = append(all, Figure{
+				Name: "storage_" + name, Value: n, Unit: unit, Counter: true, Storage: string(f.Storage),
+			})
+		}
+		count("bytes_read", f.BytesRead, "bytes")
+		count("bytes_written", f.BytesWritten, "bytes")
+		count("errors", f.Errors, "calls")
+		count("reads", f.Reads, "calls")
+		count("retries", f.Retries, "requests")
+		count("writes", f.Writes, "calls")
 		if f.Failing {
 			failing++
 		}
 	}
-	return append(all, figure{"storages_failing", failing, "storages"})
+	return append(all, Figure{Name: "storages_failing", Value: failing, Unit: "storages"})
 }

@@ -48,7 +48,7 @@ func (r *Registry) Create(ctx context.Context, id ident.StorageID, kind string, 
 	if err := r.alone(def); err != nil {
 		return "", err
 	}
-	if notice, err = r.try(ctx, def, false); err != nil {
+	if notice, err = r.try(ctx, def); err != nil {
 		return "", err
 	}
 	return notice, r.put(ctx, def, 0)
@@ -86,7 +86,12 @@ func (r *Registry) Alter(ctx context.Context, id ident.StorageID, s Settings, by
 		if err != nil {
 			return "", err
 		}
-		if notice, err = r.try(ctx, def, s.URI != nil && use != (Use{})); err != nil {
+		if use != (Use{}) && (s.URI != nil || def.Claimed) {
+			err = r.hold(ctx, def)
+		} else {
+			notice, err = r.try(ctx, def)
+		}
+		if err != nil {
 			return "", err
 		}
 	}
@@ -174,40 +179,51 @@ func resolve(path string) string {
 	return path
 }
 
-// try claims the place of a storage, which shows whether it can be written. With
-// moved its files must be there.
-func (r *Registry) try(ctx context.Context, def *ddl.Storage, moved bool) (
-	notice string, err error,
-) {
-	bucket, err := r.bucketOf(ctx, def)
+// try claims the place of a storage, which shows whether it can be written. One in
+// the cloud that does not answer is let pass, with a notice.
+func (r *Registry) try(ctx context.Context, def *ddl.Storage) (notice string, err error) {
+	location, err := object.ParseLocation(object.Kind(def.Type), def.URI)
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
-	defer cancel()
-	if moved {
-		err = r.holds(ctx, bucket, def.ID)
-	} else {
-		err = r.claim(ctx, bucket, def.ID)
+	if err := object.Make(location); err != nil {
+		return "", err
 	}
-	if closing := bucket.Close(); err == nil {
-		err = closing
-	}
+	err = r.briefly(ctx, def, r.claim)
+	def.Claimed = err == nil
 	away := fault.Is(err, fault.StorageUnavailable) || fault.Is(err, fault.StatementTimeout)
-	if away && !moved && def.Type != string(object.Filesystem) {
+	if away && location.Kind != object.Filesystem {
 		return "; it does not answer now: " + fault.From(err).Message +
 			"; run CHECK STORAGE " + string(def.ID) + " when it should", nil
 	}
 	return "", err
 }
 
-// holds checks that a place has the files of a storage: those were copied there
-// with the file that says whose they are.
-func (r *Registry) holds(ctx context.Context, b object.Bucket, id ident.StorageID) error {
-	found, ok, err := readClaim(ctx, b)
-	if err == nil && (!ok || found != r.own(id)) {
+// hold checks that the place of a storage that is in use has its files: those were
+// copied there with the file that says whose they are.
+func (r *Registry) hold(ctx context.Context, def *ddl.Storage) error {
+	err := r.briefly(ctx, def, r.holds)
+	if fault.Is(err, fault.NotFound) {
 		err = fault.New(fault.InUse, "storage %s is in use, and the new place does not hold its files; "+
-			"copy them there, %s with them", id, claimFile)
+			"copy them there, %s with them", def.ID, claimFile)
+	}
+	def.Claimed = err == nil
+	return err
+}
+
+// briefly runs do with a bucket of a definition that is not stored yet.
+func (r *Registry) briefly(ctx context.Context, def *ddl.Storage,
+	do func(context.Context, object.Bucket, ident.StorageID) error,
+) error {
+	bucket, err := r.bucketOf(ctx, def)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	err = do(ctx, bucket, def.ID)
+	if closing := bucket.Close(); err == nil {
+		err = closing
 	}
 	return err
 }

@@ -76,6 +76,22 @@ func (r *Registry) claim(ctx context.Context, b object.Bucket, id ident.StorageI
 	return object.WriteAll(ctx, b, claimFile, text)
 }
 
+// holds checks that a place is still that of a storage of ours: a disk that is not
+// mounted, or a bucket that was made anew, is not.
+func (r *Registry) holds(ctx context.Context, b object.Bucket, id ident.StorageID) error {
+	found, ok, err := readClaim(ctx, b)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return fault.New(fault.NotFound, "the place of storage %s has no file %s", id, claimFile)
+	case found != r.own(id):
+		return fault.New(fault.InUse, "the place of storage %s belongs to storage %s of database %s; "+
+			"see its uri", id, found.Storage, found.Database)
+	}
+	return nil
+}
+
 func (r *Registry) exists(id ident.StorageID) bool {
 	_, _, err := r.get(id)
 	return !fault.Is(err, fault.NotFound)

@@ -170,7 +170,15 @@ func (r *Registry) open(ctx context.Context, id ident.StorageID) (*opened, error
 	}
 	fresh := &opened{def: def, seq: seq}
 	fresh.bucket = r.track(id, bucket, func(ctx context.Context) error {
-		return r.claim(ctx, bucket, id)
+		if !def.Claimed {
+			return r.claim(ctx, bucket, id)
+		}
+		err := r.holds(ctx, bucket, id)
+		if fault.Is(err, fault.NotFound) {
+			err = fault.New(fault.StorageUnavailable, "storage %s is not what it was: the file %s is "+
+				"not there; see whether its disk is mounted, and its bucket the right one", id, claimFile)
+		}
+		return err
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()

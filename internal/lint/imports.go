@@ -61,6 +61,7 @@ var owners = []struct{ library, folder string }{
 	{"github.com/dolthub/vitess", "sql/engine"},
 	{"github.com/gobwas/ws", "server/ws"},
 	{"github.com/coder/websocket", "cli/client"},
+	{"github.com/prometheus/client_golang", "server/metrics"},
 	{"github.com/BurntSushi/toml", "server/config"},
 	{"github.com/vmihailenco/msgpack", "commons/serde"},
 	{"github.com/fxamacker/cbor", "commons/serde"},

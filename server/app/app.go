@@ -27,6 +27,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/server/config"
 	"github.com/kalamdb/kalamdb-go/server/front"
 	"github.com/kalamdb/kalamdb-go/server/httpapi"
+	"github.com/kalamdb/kalamdb-go/server/metrics"
 	"github.com/kalamdb/kalamdb-go/server/ws"
 )
 
@@ -122,7 +123,8 @@ func newServer(life context.Context, opts Options, log *slog.Logger, l net.Liste
 			MaxBodyBytes:     int64(c.Limits.BodySize),
 			MaxResultBytes:   int(c.Limits.ResultSize),
 			RequestsInFlight: c.Limits.RequestsInFlight, StreamWriteTimeout: c.API.StreamWriteTimeout,
-			Version: opts.Build.Version, Revision: opts.Build.Revision,
+			PublicMetrics: c.Metrics.Public,
+			Version:       opts.Build.Version, Revision: opts.Build.Revision,
 		}),
 	}
 	s.requests, s.cutRequests = context.WithCancel(life)
@@ -164,9 +166,13 @@ func (s *server) open(opts Options) error {
 		AuthTimeout:            s.config.Live.AuthTimeout,
 	})
 	db.OnRevoked(s.sockets.Revoke)
-	s.api.Ready(httpapi.Parts{
-		Engine: db, Accounts: db.Auth(), Callers: callers, Socket: s.sockets,
-	})
+	parts := httpapi.Parts{
+		Engine: db, Accounts: db.Auth(), Callers: callers, Socket: s.sockets, Alarms: db.Alarms,
+	}
+	if s.config.Metrics.Enabled {
+		parts.Metrics = metrics.Handler(db, s.build.Version, s.build.Revision)
+	}
+	s.api.Ready(parts)
 	s.banner(opts, time.Since(start))
 	return nil
 }

@@ -15,6 +15,7 @@ type Config struct {
 	Limits    Limits
 	Auth      Auth
 	Logging   Logging
+	Metrics   Metrics
 }
 
 // Server is where the process listens and how it stops.
@@ -148,6 +149,12 @@ type Logging struct {
 	MaxSize      Size
 	MaxFiles     int
 	SizeInterval time.Duration
+}
+
+// Metrics is who may read what the server counts.
+type Metrics struct {
+	Enabled bool
+	Public  bool
 }
 
 // The storage engines.

@@ -264,4 +264,12 @@ var table = []Setting{
 	{Section: "logging", Key: "size_interval", Default: "10m", Min: second,
 		Doc:   "How often the size of the data on disk is logged.",
 		field: func(c *Config) any { return &c.Logging.SizeInterval }},
+
+	{Section: "metrics", Key: "enabled", Default: "true",
+		Doc:   "Whether GET /metrics answers.",
+		field: func(c *Config) any { return &c.Metrics.Enabled }},
+	{Section: "metrics", Key: "public", Default: "false",
+		Doc: "Whether GET /metrics answers everybody. Else it answers callers on this host " +
+			"and those with the credentials of a dba.",
+		field: func(c *Config) any { return &c.Metrics.Public }},
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/auth"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/core/storage"
 	"github.com/kalamdb/kalamdb-go/server/caller"
 	"github.com/kalamdb/kalamdb-go/server/reply"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
@@ -54,6 +55,7 @@ type Options struct {
 	// StreamWriteTimeout is how long a client may take none of the rows that
 	// are streamed to it; 30 seconds.
 	StreamWriteTimeout time.Duration
+	PublicMetrics      bool // metrics are told to everybody
 	Version            string
 	Revision           string
 }
@@ -83,6 +85,9 @@ type Parts struct {
 	Accounts Accounts
 	Callers  *caller.Resolver
 	Socket   http.Handler // GET wire.PathWS
+	Metrics  http.Handler // GET wire.PathMetrics; nil for none
+	// Alarms tells what an operator should look at; nil for nothing ever.
+	Alarms func() []storage.Alarm
 }
 
 // API is an http.Handler. It is safe for concurrent use.
@@ -149,6 +154,7 @@ func (a *API) routes() {
 		x.Socket.ServeHTTP(x.w, x.r)
 		return nil
 	}})
+	a.route(wire.PathMetrics, map[string]endpoint{http.MethodGet: a.metrics})
 	for _, path := range []string{wire.PathHealth, wire.PathLive, wire.PathReady} {
 		a.mux.HandleFunc(path, a.healthcheck)
 	}

@@ -9,6 +9,30 @@ import (
 	"github.com/kalamdb/kalamdb-go/server/reply"
 )
 
+// tellState says how the engine does, and the details to those whom they concern.
+func tellState(answer *wire.HealthResponse, parts *Parts, r *http.Request) {
+	local := r.Header.Get("Origin") == "" && caller.Local(r)
+	if local {
+		answer.RootPasswordFile = parts.Accounts.RootPasswordFile()
+	}
+	if parts.Alarms == nil {
+		return
+	}
+	alarms := parts.Alarms()
+	if len(alarms) > 0 && answer.Status == wire.Healthy {
+		answer.Status = wire.Degraded
+	}
+	x := exchange{Parts: parts, r: r}
+	if len(alarms) == 0 || !local && x.operator() != nil {
+		return
+	}
+	for _, a := range alarms {
+		answer.Alarms = append(answer.Alarms, wire.Alarm{
+			Storage: string(a.Storage), Code: string(a.Code), Message: a.Message, Since: a.Since.UTC(),
+		})
+	}
+}
+
 // healthcheck answers 200 as soon as statements are served; wire.PathLive
 // answers it as long as the process does. It takes no part in the limit of
 // requests in flight.
@@ -29,9 +53,8 @@ func (a *API) healthcheck(w http.ResponseWriter, r *http.Request) {
 		Status: health, Version: a.opts.Version, Revision: a.opts.Revision,
 		APIVersion: wire.APIVersion,
 	}
-	parts := a.parts.Load()
-	if parts != nil && r.Header.Get("Origin") == "" && caller.Local(r) {
-		answer.RootPasswordFile = parts.Accounts.RootPasswordFile()
+	if parts := a.parts.Load(); parts != nil {
+		tellState(&answer, parts, r)
 	}
 	a.sent(r, reply.JSON(w, status, answer, reply.NoTook))
 }

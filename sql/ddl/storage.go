@@ -16,7 +16,9 @@ type Storage struct {
 	SharedTemplate string          `json:"shared_tables_template,omitempty"`
 	UserTemplate   string          `json:"user_tables_template,omitempty"`
 	// Sealed are the credentials, encrypted; see docs/format/storage.md.
-	Sealed    []byte       `json:"sealed,omitempty"`
+	Sealed []byte `json:"sealed,omitempty"`
+	// Claimed says that the place holds the file by which it belongs to the storage.
+	Claimed   bool         `json:"claimed,omitempty"`
 	Created   time.Time    `json:"created"`
 	CreatedBy ident.UserID `json:"created_by,omitempty"`
 	Changed   time.Time    `json:"changed,omitzero"`

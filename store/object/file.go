@@ -23,9 +23,11 @@ const draftPrefix = ".kalamdb-draft-"
 
 // folder is a Bucket of files in a folder. Nothing outside of the folder is
 // reached, by symbolic links neither.
+//
+// The folder is opened for each call: a disk may be mounted there, or taken away,
+// at any time.
 type folder struct {
 	dir  string
-	root *os.Root
 	next atomic.Uint64 // number of the next draft
 	// sync makes a file or folder durable; a test counts it.
 	sync func(*os.File) error
@@ -47,11 +49,23 @@ func openFolder(dir string) (*folder, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fileFault(err, "make the folder %s", dir)
 	}
-	root, err := os.OpenRoot(dir)
+	f := newFolder(dir)
+	return f, f.in(func(*os.Root) error { return nil })
+}
+
+func newFolder(dir string) *folder { return &folder{dir: dir, sync: (*os.File).Sync} }
+
+// in calls do with the folder.
+func (f *folder) in(do func(root *os.Root) error) error {
+	root, err := os.OpenRoot(f.dir)
 	if err != nil {
-		return nil, fileFault(err, "open the folder %s", dir)
+		return fileFault(err, "open the folder %s", f.dir)
 	}
-	return &folder{dir: dir, root: root, sync: (*os.File).Sync}, nil
+	err = do(root)
+	if closing := root.Close(); err == nil && closing != nil {
+		err = f.fault(closing, "close the folder %s", f.dir)
+	}
+	return err
 }
 
 // Put implements Bucket: a draft is written, synced and renamed, and the folders
@@ -61,22 +75,26 @@ func (f *folder) Put(ctx context.Context, name string, write func(io.Writer) err
 		return fault.From(err)
 	}
 	draft := draftPrefix + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatUint(f.next.Add(1), 10)
-	err := f.draft(ctx, draft, write)
-	if err == nil {
-		err = f.place(draft, name)
-	}
-	if err == nil {
-		return nil
-	}
-	if rest := f.root.Remove(draft); rest != nil && !errors.Is(rest, fs.ErrNotExist) {
-		err = errors.Join(err, rest)
-	}
-	return err
+	return f.in(func(root *os.Root) error {
+		err := f.draft(ctx, root, draft, write)
+		if err == nil {
+			err = f.place(root, draft, name)
+		}
+		if err == nil {
+			return nil
+		}
+		if rest := root.Remove(draft); rest != nil && !errors.Is(rest, fs.ErrNotExist) {
+			err = errors.Join(err, rest)
+		}
+		return err
+	})
 }
 
 // draft writes a file whole.
-func (f *folder) draft(ctx context.Context, draft string, write func(io.Writer) error) (err error) {
-	file, err := f.root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+func (f *folder) draft(ctx context.Context, root *os.Root, draft string,
+	write func(io.Writer) error,
+) (err error) {
+	file, err := root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return f.fault(err, "make a file in %s", f.dir)
 	}
@@ -117,19 +135,19 @@ func (w *fileWriter) Write(p []byte) (n int, err error) {
 // place renames a draft into its place and makes that durable. All folders above
 // are synced, since another Put may have made one of them and not be done; a
 // folder that did not change costs nothing.
-func (f *folder) place(draft, name string) error {
+func (f *folder) place(root *os.Root, draft, name string) error {
 	err := fs.ErrNotExist
 	for try := 0; errors.Is(err, fs.ErrNotExist) && try < 10; try++ { // Delete may remove the folder
-		if err := f.root.MkdirAll(path.Dir(name), 0o750); err != nil {
+		if err := root.MkdirAll(path.Dir(name), 0o750); err != nil {
 			return f.fault(err, "make the folder of %s", clip(name))
 		}
-		err = f.root.Rename(draft, name)
+		err = root.Rename(draft, name)
 	}
 	if err != nil {
 		return f.fault(err, "put %s into its place", clip(name))
 	}
 	for dir := path.Dir(name); ; dir = path.Dir(dir) {
-		if err := f.syncFolder(dir); err != nil {
+		if err := f.syncFolder(root, dir); err != nil {
 			return f.fault(err, "sync the folder of %s", clip(name))
 		}
 		if dir == "." {
@@ -138,8 +156,8 @@ func (f *folder) place(draft, name string) error {
 	}
 }
 
-func (f *folder) syncFolder(dir string) error {
-	d, err := f.root.Open(dir)
+func (f *folder) syncFolder(root *os.Root, dir string) error {
+	d, err := root.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -151,12 +169,19 @@ func (f *folder) Open(ctx context.Context, name string) (Reader, error) {
 	if err := errors.Join(checkPath(name, false), ended(ctx)); err != nil {
 		return nil, fault.From(err)
 	}
-	info, err := f.root.Stat(name)
-	switch {
-	case err != nil:
-		return nil, f.missing(err, name)
-	case !info.Mode().IsRegular():
-		return nil, missing(name)
+	var info fs.FileInfo
+	err := f.in(func(root *os.Root) (err error) {
+		info, err = root.Stat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), err == nil && !info.Mode().IsRegular():
+			return missing(name)
+		case err != nil:
+			return f.fault(err, "open %s", clip(name))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return &reader{
 		ctx: context.WithoutCancel(ctx), path: name, size: info.Size(),
@@ -168,35 +193,27 @@ func (f *folder) Open(ctx context.Context, name string) (Reader, error) {
 
 // readAt opens the file for each read: that costs some microseconds, and a
 // thousand readers hold no thousand files open.
-func (f *folder) readAt(ctx context.Context, name string, p []byte, off int64) (int, error) {
+func (f *folder) readAt(ctx context.Context, name string, p []byte, off int64) (n int, err error) {
 	if err := ended(ctx); err != nil {
 		return 0, err
 	}
-	file, err := f.root.Open(name)
-	if err != nil {
-		return 0, f.missing(err, name)
-	}
-	n, err := file.ReadAt(p, off)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = f.fault(err, "read %s", clip(name))
-	}
-	if closing := file.Close(); err == nil && closing != nil {
-		err = f.fault(closing, "close %s", clip(name))
-	}
+	err = f.in(func(root *os.Root) error {
+		file, err := root.Open(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return missing(name)
+		case err != nil:
+			return f.fault(err, "open %s", clip(name))
+		}
+		if n, err = file.ReadAt(p, off); err != nil && !errors.Is(err, io.EOF) {
+			err = f.fault(err, "read %s", clip(name))
+		}
+		if closing := file.Close(); err == nil && closing != nil {
+			err = f.fault(closing, "close %s", clip(name))
+		}
+		return err
+	})
 	return n, err
-}
-
-// missing returns NOT_FOUND for a file that is not there, and
-// STORAGE_UNAVAILABLE when the whole folder is gone, as of a disk that is not
-// mounted.
-func (f *folder) missing(err error, name string) error {
-	if !errors.Is(err, fs.ErrNotExist) {
-		return f.fault(err, "open %s", clip(name))
-	}
-	if _, gone := os.Stat(f.dir); gone != nil {
-		return f.fault(gone, "open the folder %s", f.dir)
-	}
-	return missing(name)
 }
 
 // List implements Bucket.
@@ -210,11 +227,13 @@ func (f *folder) List(ctx context.Context, prefix string) iter.Seq2[Info, error]
 		if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
 			start = prefix[:i]
 		}
-		err := fs.WalkDir(f.root.FS(), start, func(name string, d fs.DirEntry, err error) error {
-			if end := ended(ctx); end != nil {
-				return end
-			}
-			return f.visit(name, prefix, d, err, yield)
+		err := f.in(func(root *os.Root) error {
+			return fs.WalkDir(root.FS(), start, func(name string, d fs.DirEntry, err error) error {
+				if end := ended(ctx); end != nil {
+					return end
+				}
+				return f.visit(name, prefix, d, err, yield)
+			})
 		})
 		if err != nil && !errors.Is(err, fs.SkipAll) {
 			yield(Info{}, f.fault(err, "list %s", f.dir))
@@ -228,9 +247,6 @@ func (f *folder) visit(name, prefix string, d fs.DirEntry, err error,
 ) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if _, gone := os.Stat(f.dir); gone != nil {
-			return gone
-		}
 		return nil // it went while we walked
 	case err != nil:
 		return err
@@ -260,26 +276,27 @@ func (f *folder) Delete(ctx context.Context, name string) error {
 	if err := errors.Join(checkPath(name, false), ended(ctx)); err != nil {
 		return fault.From(err)
 	}
-	if info, err := f.root.Lstat(name); err == nil && info.IsDir() {
+	return f.in(func(root *os.Root) error { return f.remove(root, name) })
+}
+
+func (f *folder) remove(root *os.Root, name string) error {
+	if info, err := root.Lstat(name); err == nil && info.IsDir() {
 		return nil // no object
 	}
-	err := f.root.Remove(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := f.missing(err, name); !fault.Is(err, fault.NotFound) {
-			return err
-		}
+	err := root.Remove(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return f.fault(err, "delete %s", clip(name))
 	}
 	dir := path.Dir(name)
 	for ; dir != "."; dir = path.Dir(dir) {
-		if f.root.Remove(dir) != nil {
+		if root.Remove(dir) != nil {
 			break // it holds something, or the next one tells what is wrong
 		}
 	}
-	if err := f.syncFolder(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := f.syncFolder(root, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return f.fault(err, "sync the folder of %s", clip(name))
 	}
 	return nil
@@ -287,31 +304,34 @@ func (f *folder) Delete(ctx context.Context, name string) error {
 
 // Sweep implements Bucket.
 func (f *folder) Sweep(ctx context.Context, before time.Time) (n int, err error) {
-	entries, err := fs.ReadDir(f.root.FS(), ".")
-	if err != nil {
-		return 0, f.fault(err, "list %s", f.dir)
-	}
-	for _, e := range entries {
-		if err := ended(ctx); err != nil {
-			return n, err
+	err = f.in(func(root *os.Root) error {
+		entries, err := fs.ReadDir(root.FS(), ".")
+		if err != nil {
+			return f.fault(err, "list %s", f.dir)
 		}
-		if !strings.HasPrefix(e.Name(), draftPrefix) {
-			continue
+		for _, e := range entries {
+			if err := ended(ctx); err != nil {
+				return err
+			}
+			if !strings.HasPrefix(e.Name(), draftPrefix) {
+				continue
+			}
+			info, err := e.Info()
+			if err != nil || !info.ModTime().Before(before) {
+				continue
+			}
+			if err := root.Remove(e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return f.fault(err, "delete %s", e.Name())
+			}
+			n++
 		}
-		info, err := e.Info()
-		if err != nil || !info.ModTime().Before(before) {
-			continue
-		}
-		if err := f.root.Remove(e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return n, f.fault(err, "delete %s", e.Name())
-		}
-		n++
-	}
-	return n, nil
+		return nil
+	})
+	return n, err
 }
 
 // Close implements Bucket.
-func (f *folder) Close() error { return f.root.Close() }
+func (f *folder) Close() error { return nil }
 
 func (f *folder) fault(err error, format string, args ...any) error {
 	return fileFault(err, "%s", fmt.Sprintf(format, args...))

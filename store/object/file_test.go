@@ -24,7 +24,7 @@ func write(content string) func(io.Writer) error {
 	}
 }
 
-func newFolder(t *testing.T) (*folder, string) {
+func madeFolder(t *testing.T) (*folder, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "not", "there")
 	f, err := openFolder(dir)
@@ -42,7 +42,7 @@ func newFolder(t *testing.T) (*folder, string) {
 // A file that Put has stored outlives a crash: it was synced before it was put
 // into its place, and the folders that lead to it after.
 func TestFolder_syncsFilesAndFolders(t *testing.T) {
-	f, dir := newFolder(t)
+	f, dir := madeFolder(t)
 	var synced []string
 	f.sync = func(file *os.File) error {
 		name := filepath.Base(file.Name())
@@ -67,7 +67,7 @@ func TestFolder_syncsFilesAndFolders(t *testing.T) {
 }
 
 func TestFolder_errorsOfTheDisk(t *testing.T) {
-	f, dir := newFolder(t)
+	f, dir := madeFolder(t)
 	for err, code := range map[error]fault.Code{
 		syscall.ENOSPC: fault.StorageFull, syscall.EDQUOT: fault.StorageFull,
 		syscall.EIO: fault.StorageUnavailable, os.ErrPermission: fault.StorageUnavailable,
@@ -84,7 +84,7 @@ func TestFolder_errorsOfTheDisk(t *testing.T) {
 }
 
 func TestFolder_reachesNothingOutside(t *testing.T) {
-	f, dir := newFolder(t)
+	f, dir := madeFolder(t)
 	outside := filepath.Join(filepath.Dir(dir), "outside")
 	if err := os.MkdirAll(outside, 0o700); err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestFolder_reachesNothingOutside(t *testing.T) {
 // A folder that is gone, as of a disk that was not mounted, is not taken for one
 // without files.
 func TestFolder_gone(t *testing.T) {
-	f, dir := newFolder(t)
+	f, dir := madeFolder(t)
 	if err := f.Put(t.Context(), "a/x", write("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -140,11 +140,21 @@ func TestFolder_gone(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	// The disk is mounted.
+	if err := os.MkdirAll(filepath.Join(dir, "a"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a/x"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadAt(make([]byte, 1), 0); err != nil {
+		t.Error(err)
+	}
 }
 
 // A file that lost its end is damage, not the end of the file.
 func TestFolder_cutFile(t *testing.T) {
-	f, dir := newFolder(t)
+	f, dir := madeFolder(t)
 	if err := f.Put(t.Context(), "x", write("0123456789")); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +171,7 @@ func TestFolder_cutFile(t *testing.T) {
 }
 
 func TestFolder_Sweep(t *testing.T) {
-	f, dir := newFolder(t)
+	f, dir := madeFolder(t)
 	entered, leave, done := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
 		done <- f.Put(context.Background(), "going/on", func(w io.Writer) error {

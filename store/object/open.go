@@ -8,13 +8,23 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 )
 
-// Open returns the bucket at a location. It asks no service: whether the storage
-// answers is found out by the first call, or by Check.
+// Make makes the folder of a filesystem, when it is missing. Of other kinds
+// somebody else makes the bucket.
+func Make(l Location) error {
+	if l.Kind != Filesystem {
+		return nil
+	}
+	_, err := openFolder(l.Dir)
+	return err
+}
+
+// Open returns the bucket at a location. It asks no service and looks at no folder:
+// whether the storage answers is found out by the first call, or by Check.
 func Open(ctx context.Context, l Location, c Credentials, opts Options) (Bucket, error) {
 	opts = opts.withDefaults()
 	switch l.Kind {
 	case Filesystem:
-		return OpenFolder(l.Dir)
+		return newFolder(l.Dir), nil
 	case S3:
 		return openS3(ctx, l, c, opts)
 	case GCS:
