@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 )
 
@@ -35,7 +36,7 @@ func Read(from io.Reader) (*Table, error) {
 		for i := range int(batch.NumRows()) {
 			row := make([]string, batch.NumCols())
 			for c := range row {
-				row[c] = batch.Column(c).ValueStr(i)
+				row[c] = stored(batch.Column(c)).ValueStr(i)
 			}
 			t.Rows = append(t.Rows, row)
 		}
@@ -43,7 +44,19 @@ func Read(from io.Reader) (*Table, error) {
 	return t, r.Err()
 }
 
+// stored returns a column as it is stored. The reader knows the extensions that
+// whatever else is in the program has registered.
+func stored(a arrow.Array) arrow.Array {
+	if x, ok := a.(array.ExtensionArray); ok {
+		return x.Storage()
+	}
+	return a
+}
+
 func fieldText(f arrow.Field) string {
+	if x, ok := f.Type.(arrow.ExtensionType); ok {
+		return fmt.Sprintf("%s: %s [%s]", f.Name, x.StorageType(), x.ExtensionName())
+	}
 	s := fmt.Sprintf("%s: %s", f.Name, f.Type)
 	if name, ok := f.Metadata.GetValue("ARROW:extension:name"); ok {
 		s += " [" + name + "]"
