@@ -9,9 +9,10 @@
 // is not as it was written is a fault.Corruption that names the file, never a
 // wrong value.
 //
-// The layout is in docs/format/segment.md. The package knows no SQL, no manifest
-// of a table and no storage; it starts no goroutines. It is the one package that
-// imports the library of the format.
+// A Listing stands beside the files of a folder and says what they are. The
+// layouts are in docs/format/segment.md and docs/format/manifest-json.md. The
+// package knows no SQL, no manifest of a table and no storage; it starts no
+// goroutines. It is the one package that imports the library of the format.
 package segment
 
 import "github.com/apache/arrow-go/v18/parquet"
