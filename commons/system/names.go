@@ -45,6 +45,7 @@ const (
 	DataTypes    Table = "data_types"
 	Transactions Table = "transactions"
 	Jobs         Table = "jobs"
+	Manifest     Table = "manifest"
 )
 
 // RootUser is the account that exists from the first start, with role dba.

@@ -138,8 +138,8 @@ func (r *Rights) checkTable(t *ddl.Table, owner ident.UserID, write bool) error 
 
 // operators are the system tables that only a dba reads.
 var operators = map[system.Table]bool{
-	system.AuditLog: true, system.Partitions: true, system.Settings: true, system.Stats: true,
-	system.Storages: true,
+	system.AuditLog: true, system.Manifest: true, system.Partitions: true, system.Settings: true,
+	system.Stats: true, system.Storages: true,
 }
 
 func (r *Rights) checkOwner(owner ident.UserID) error {

@@ -173,8 +173,13 @@ func (r *run) waitForJob(ctx context.Context, n *ast.WaitForJob, emit Sink) erro
 
 // timeout returns the time that the statement may take.
 func (r *run) timeout() time.Duration {
-	if n, ok := r.st.Node.(*ast.WaitForJob); ok && n.Timeout > 0 {
-		return n.Timeout
+	switch n := r.st.Node.(type) {
+	case *ast.WaitForJob:
+		if n.Timeout > 0 {
+			return n.Timeout
+		}
+	case *ast.CheckTable: // reads all there is
+		return ast.MaxWait
 	}
 	return r.x.limits.StatementTimeout
 }

@@ -52,6 +52,10 @@ func (r *run) show(ctx context.Context, emit Sink) error {
 		return r.killLiveQuery(ctx, n, emit)
 	case *ast.TraceDelivery:
 		return r.traceDelivery(ctx, n, emit)
+	case *ast.CheckTable:
+		return r.checkTable(ctx, n, emit)
+	case *ast.ShowManifest:
+		return r.showManifest(ctx, n, emit)
 	case *ast.ShowJobs:
 		return r.showSystem(ctx, emit, system.Jobs, nil)
 	case *ast.WaitForJob:

@@ -56,6 +56,8 @@ func (s *systemRows) SystemRows(ctx context.Context, t system.Table) ([][]value.
 		return s.liveQueries()
 	case system.Jobs:
 		return s.jobs()
+	case system.Manifest:
+		return s.manifest(ctx)
 	case system.Streams:
 		return s.streams()
 	case system.Transactions:

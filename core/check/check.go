@@ -1,0 +1,119 @@
+// Package check compares what a table's partitions hold with itself and with the
+// files of its cold rows: every record is read, every index has the entries of
+// the rows and no others, every segment is there, is as it was written, and has
+// the rows that point to it. It finds damage; it mends nothing.
+//
+// It holds a view while it checks a shard, and little memory whatever there is
+// to check. It keeps no state and runs no goroutine.
+package check
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/sql/catalog"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/object"
+)
+
+// OK is the status of what is as it should be; any other is a code.
+const OK = "ok"
+
+// Finding is what is known of one thing after a check.
+type Finding struct {
+	Kind    string // "rows", "index" or "segment"
+	Name    string // of the partition, the index or the file
+	Shard   ident.ShardID
+	Rows    int64  // that were looked at
+	Status  string // OK, or the code of what is wrong
+	Message string // what is wrong first
+}
+
+// Env is what a check works with.
+type Env struct {
+	DB      *store.DB
+	Catalog *catalog.Snapshot
+	Files   Files
+}
+
+// Files returns the files of a storage.
+type Files func(context.Context, ident.StorageID) (object.Bucket, error)
+
+// MaxFindings bounds the findings that Table returns; when there are more, those
+// of undamaged segments are left out.
+const MaxFindings = 100_000
+
+// Table checks a table. An error means that it could not go on; damage is no
+// error.
+func Table(ctx context.Context, e Env, t *ddl.Table) (all []Finding, err error) {
+	for _, s := range t.Shards(e.DB.Shards()) {
+		part, ok := e.DB.Partition(t.Partition(s))
+		if !ok {
+			return nil, fault.New(fault.TransactionConflict,
+				"table %s was dropped or truncated while it was checked", t.FullName())
+		}
+		c := &shard{env: e, table: t, shard: s, part: part, view: e.DB.View()}
+		err := c.run(ctx)
+		c.view.Release()
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range c.found {
+			if len(all) < MaxFindings || f.Status != OK {
+				all = append(all, f)
+			}
+		}
+	}
+	return all, nil
+}
+
+// shard is the check of one shard.
+type shard struct {
+	env   Env
+	table *ddl.Table
+	shard ident.ShardID
+	part  store.Partition
+	view  *store.View
+	found []Finding
+
+	live, cold int64 // rows, as walked
+}
+
+func (c *shard) run(ctx context.Context) error {
+	rows := c.begin("rows", string(c.part.Name))
+	if err := c.walk(ctx, &rows); err != nil {
+		return err
+	}
+	c.found = append(c.found, rows)
+	for i := range c.table.Indexes {
+		x := &c.table.Indexes[i]
+		f := c.begin("index", x.Name)
+		if err := c.index(ctx, x, &f); err != nil {
+			return err
+		}
+		c.found = append(c.found, f)
+	}
+	return c.segments(ctx)
+}
+
+func (c *shard) begin(kind, name string) Finding {
+	return Finding{Kind: kind, Name: name, Shard: c.shard, Status: OK}
+}
+
+// wrong notes damage. The first of it is told.
+func (f *Finding) wrong(format string, args ...any) {
+	if f.Status == OK {
+		f.Status, f.Message = string(fault.Corruption), fmt.Sprintf(format, args...)
+	}
+}
+
+// failed notes an error: damage, or a storage that does not answer.
+func (f *Finding) failed(err error) {
+	if f.Status == OK {
+		told := fault.From(err)
+		f.Status, f.Message = string(told.Code), told.Message
+	}
+}
