@@ -155,7 +155,8 @@ func (c *shard) index(ctx context.Context, x *ddl.Index, f *Finding) (err error)
 		}
 	}
 	if f.Rows != c.live {
-		f.wrong("index %s has %d entries in partition %s for %d rows", x.Name, f.Rows, c.part.Name, c.live)
+		f.wrong("index %s has %d entries in partition %s for %d rows",
+			x.Name, f.Rows, c.part.Name, c.live)
 	}
 	return it.Err()
 }
