@@ -2,25 +2,80 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/core/flush"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
 )
 
-// openJobs opens the jobs and goes on with those that were interrupted.
+// openJobs opens the jobs and goes on with those that were interrupted, once they
+// are begun.
 func (e *Engine) openJobs(keeper *exec.Keeper, gen *clock.Generator) (err error) {
+	mover := &flush.Mover{
+		DB: e.db, Catalog: e.catalog, Tier: e.cold, Policy: e.flushPolicy(), Now: e.opts.Now,
+		Bucket: e.storages.Bucket, Purge: e.purge,
+		Busy: func(t ident.TableID) bool { return e.jobs.Working(t, flush.Writers...) },
+	}
 	o := e.opts.Jobs
 	o.NewID = func() ident.JobID { return ident.JobID(gen.ULID()) }
 	o.Now, o.Logger = e.opts.Now, e.opts.Logger
 	e.jobs, err = job.Open(context.Background(), job.Kept{DB: e.db, Propose: keeper.Write},
-		e.jobKinds(), o)
-	return err
+		append(mover.Kinds(), e.opts.JobKinds...), o)
+	if err != nil {
+		return err
+	}
+	s := flush.NewScheduler(flush.Env{
+		Tables: e.tieredTables, Hot: e.hotRows, Start: e.jobs.Start, Job: e.jobs.Get,
+		Due: mover.Due, Idle: e.tierIdle, Every: e.opts.FlushCheck, Now: e.opts.Now,
+		Logger: e.opts.Logger,
+	}, mover.Policy)
+	e.jobs.Supervise("the scheduler of flushes", s.Serve)
+	return nil
 }
 
-// jobKinds are the kinds of jobs that the engine runs.
-func (e *Engine) jobKinds() []job.Kind { return e.opts.JobKinds }
+func (e *Engine) flushPolicy() flush.Policy {
+	p := e.opts.Flush
+	p.DeletedRetention = e.opts.DeletedRetention
+	return p
+}
+
+// tieredTables returns the tables whose rows may go cold.
+func (e *Engine) tieredTables() []*ddl.Table {
+	return slices.DeleteFunc(e.catalog.Snapshot().All(), func(t *ddl.Table) bool {
+		return t.State != ddl.Ready || !t.HasColdTier()
+	})
+}
+
+// hotRows returns how many live rows of a table are not cold.
+func (e *Engine) hotRows(t *ddl.Table) (sum int64, err error) {
+	for _, s := range t.Shards(e.db.Shards()) {
+		n, err := e.cold.HotRows(t, s)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// tierIdle reports whether no job works on the files of a table or waits to.
+func (e *Engine) tierIdle(t ident.TableID) bool {
+	for _, kind := range append([]string{job.Sweep}, flush.Writers...) {
+		if _, ok := e.jobs.Active(kind, t); ok {
+			return false
+		}
+	}
+	return true
+}
+
+// purge removes what a table keeps of deleted rows beyond its retention.
+func (e *Engine) purge(ctx context.Context, t *ddl.Table) error {
+	return e.trimTable(ctx, t, e.historyBelow())
+}
 
 // StopJobs begins no more jobs and waits until ctx ends for those that run. It
 // returns the names of those that it cut off then. They are taken up again when

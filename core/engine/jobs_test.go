@@ -97,7 +97,6 @@ func TestEngine_FlushAll(t *testing.T) {
 	b.fails(root, fault.Unsupported, "FLUSH TABLE chat.typing")
 	b.fails(root, fault.Unsupported, "FLUSH TABLE system.users")
 	b.fails(root, fault.InvalidParameter, "FLUSH TABLE chat.vault FOR USER 'alice'")
-	b.fails(root, fault.Unsupported, "COMPACT TABLE chat.messages") // no such kind is given here
 	b.fails(service, fault.TableNotFound, "FLUSH TABLE chat.vault")
 	if rows := b.run(root, "FLUSH ALL IN other").Rows; len(rows) != 1 || rows[0][4].Str() != "t" {
 		t.Errorf("got %v", rows)

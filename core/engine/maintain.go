@@ -52,7 +52,7 @@ func (e *Engine) TrimAudit(ctx context.Context) error {
 // done from time to time without being asked.
 // Cursors from before are answered by a resync afterwards.
 func (e *Engine) TrimHistory(ctx context.Context) error {
-	below := clock.SeqAt(e.opts.Now().Add(-e.opts.HistoryRetention))
+	below := e.historyBelow()
 	tables := e.catalog.Snapshot().All()
 	for _, k := range catalog.AllKept() {
 		tables = append(tables, k.Table())
@@ -66,6 +66,11 @@ func (e *Engine) TrimHistory(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// historyBelow returns the seq below which history is older than its retention.
+func (e *Engine) historyBelow() clock.Seq {
+	return clock.SeqAt(e.opts.Now().Add(-e.opts.HistoryRetention))
 }
 
 // evictLoop removes what has expired in stream tables, until ctx ends.

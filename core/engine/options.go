@@ -7,6 +7,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/core/flush"
 	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/live"
 	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
@@ -67,7 +68,13 @@ type Options struct {
 
 	// Jobs bounds the work in the background; NewID, Now and Logger are the
 	// engine's. JobKinds are kinds of jobs beside its own.
-	Jobs     job.Options
+	Jobs job.Options
+	// Flush says when rows go cold by themselves, in tables that say nothing
+	// else; the zero value is never. Its DeletedRetention is the engine's.
+	// FlushCheck is how often it is looked; 0 means 5 seconds.
+	Flush      flush.Policy
+	FlushCheck time.Duration
+
 	JobKinds []job.Kind
 
 	// Cold bounds what the cold tier takes. Tests wrap its storages.

@@ -18,6 +18,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/audit"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/live"
@@ -69,11 +70,12 @@ func (m *mortal) Propose(ctx context.Context, c *command.Command) (apply.Outcome
 // process is an executor with all below it. A second one over the same store
 // is the process after a crash.
 type process struct {
-	t   *testing.T
-	db  *store.DB
-	log *mortal
-	x   *exec.Executor
-	cat *catalog.Catalog
+	t    *testing.T
+	db   *store.DB
+	log  *mortal
+	x    *exec.Executor
+	cat  *catalog.Catalog
+	jobs *job.Manager
 }
 
 func start(t *testing.T, db *store.DB) *process {
@@ -107,8 +109,11 @@ func startPlanning(t *testing.T, db *store.DB, planAll bool) *process {
 	must(err)
 	hub := live.New(live.Options{Source: unread{}})
 	gen := clock.NewGenerator(time.Now, 0, ck.Now())
+	keeper := &exec.Keeper{DB: db, Log: p.log, Clock: ck}
+	p.jobs, err = job.Open(t.Context(), job.Kept{DB: db, Propose: keeper.Write}, nil, job.Options{})
+	must(err)
 	p.x = exec.New(exec.Parts{
-		Keeper: &exec.Keeper{DB: db, Log: p.log, Clock: ck}, Machine: m, Catalog: p.cat,
+		Keeper: keeper, Machine: m, Catalog: p.cat, Jobs: p.jobs,
 		SQL: sqlengine.New(sqlengine.Options{PlanAll: planAll}), PlanAll: planAll, Gen: gen,
 		Audit: audit.New(audit.Parts{DB: db, Propose: unheard, Gen: gen, Now: time.Now,
 			Logger: slog.New(slog.DiscardHandler)}),
@@ -125,6 +130,9 @@ type unread struct{ live.Source }
 
 func (p *process) stop() {
 	p.t.Helper()
+	if _, err := p.jobs.Close(p.t.Context()); err != nil { // none runs
+		p.t.Fatal(err)
+	}
 	if err := p.log.Close(); err != nil {
 		p.t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/access"
+	"github.com/kalamdb/kalamdb-go/core/flush"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
@@ -321,7 +322,8 @@ func (x *Executor) finishDrop(ctx context.Context, t *ddl.Table) error {
 }
 
 // remove takes the rows of a table away, and all that is known of its id.
-// Nothing is written under the id after last.
+// Nothing is written under the id after last. Where there are files of cold rows
+// a job does the rest.
 func (x *Executor) remove(ctx context.Context, t *ddl.Table, why live.EndReason) (
 	last clock.Seq, err error,
 ) {
@@ -329,6 +331,18 @@ func (x *Executor) remove(ctx context.Context, t *ddl.Table, why live.EndReason)
 		return 0, err
 	}
 	x.Hub.EndTable(t.ID, why)
+	x.Jobs.KillOf(t.ID, "the table was dropped or truncated", flush.Writers...)
+	cold, err := flush.HasSegments(x.DB, t)
+	if err != nil {
+		return 0, err
+	}
+	if cold {
+		request, err := flush.CleanupOf(t)
+		if err == nil {
+			_, err = x.Jobs.Start(ctx, request)
+		}
+		return last, err
+	}
 	for _, s := range t.Shards(x.DB.Shards()) {
 		if err := x.DB.DropPartition(t.Partition(s)); err != nil {
 			return 0, err

@@ -20,6 +20,10 @@ type Env struct {
 	// Start asks for a job, and Job returns one.
 	Start func(context.Context, job.Request) (job.Record, error)
 	Job   func(ident.JobID) (job.Record, error)
+	// Due returns the kinds of jobs that the segments of a table ask for, and
+	// Idle whether none of the jobs that write or rewrite them is there.
+	Due  func(context.Context, *ddl.Table) ([]string, error)
+	Idle func(ident.TableID) bool
 
 	Every  time.Duration // between two looks; 5 seconds
 	Now    func() time.Time
@@ -40,6 +44,7 @@ type schedule struct {
 	at   time.Time   // when it ended, or the table was seen first
 	left int64       // rows that were hot then
 	idle int         // flushes one after another that moved nothing
+	look time.Time   // when its segments are looked at next
 }
 
 // NewScheduler returns a Scheduler.
@@ -89,10 +94,13 @@ func (s *Scheduler) Look(ctx context.Context) error {
 func (s *Scheduler) table(ctx context.Context, t *ddl.Table) error {
 	at := s.tables[t.ID]
 	if at == nil {
-		at = &schedule{at: s.env.Now()}
+		at = &schedule{at: s.env.Now(), look: s.env.Now().Add(s.env.Every)}
 		s.tables[t.ID] = at
 	}
 	if busy, err := s.follow(t, at); err != nil || busy {
+		return err
+	}
+	if err := s.maintain(ctx, t, at); err != nil {
 		return err
 	}
 	policy := s.policy.of(t)
@@ -107,10 +115,7 @@ func (s *Scheduler) table(ctx context.Context, t *ddl.Table) error {
 	if !byRows && !at.due(policy, s.env.Now()) {
 		return nil
 	}
-	rec, err := s.env.Start(ctx, job.Request{
-		Kind: job.Flush, Namespace: t.Namespace, Table: t.Name, TableID: t.ID,
-		Params: map[string]string{job.ByPolicy: "true"},
-	})
+	rec, err := s.env.Start(ctx, byPolicy(t, job.Flush))
 	switch {
 	case fault.Is(err, fault.RateLimitExceeded):
 		return nil
@@ -118,6 +123,36 @@ func (s *Scheduler) table(ctx context.Context, t *ddl.Table) error {
 		at.last = rec.ID
 	}
 	return err
+}
+
+func byPolicy(t *ddl.Table, kind string) job.Request {
+	return job.Request{
+		Kind: kind, Namespace: t.Namespace, Table: t.Name, TableID: t.ID,
+		Params: map[string]string{job.ByPolicy: "true"},
+	}
+}
+
+// maintainEvery is how often the segments of a table are looked at.
+const maintainEvery = time.Minute
+
+// maintain asks for what the segments of a table need. They are let alone while
+// a job writes some.
+func (s *Scheduler) maintain(ctx context.Context, t *ddl.Table, at *schedule) error {
+	if s.env.Now().Before(at.look) || !s.env.Idle(t.ID) {
+		return nil
+	}
+	kinds, err := s.env.Due(ctx, t)
+	if err != nil {
+		return err
+	}
+	at.look = s.env.Now().Add(maintainEvery)
+	for _, kind := range kinds {
+		_, err := s.env.Start(ctx, byPolicy(t, kind))
+		if err != nil && !fault.Is(err, fault.RateLimitExceeded) {
+			return err
+		}
+	}
+	return nil
 }
 
 // due reports whether the interval is over. One that moved nothing, because all

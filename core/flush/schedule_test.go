@@ -23,6 +23,8 @@ type world struct {
 	hot    map[ident.TableID]int64
 	jobs   []job.Record
 	full   bool
+	due    []string
+	busy   bool
 	s      *flush.Scheduler
 }
 
@@ -49,7 +51,9 @@ func newWorld(t *testing.T, p flush.Policy, tables ...*ddl.Table) *world {
 			}
 			return job.Record{}, job.NotFound(id)
 		},
-		Now: func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler),
+		Due:  func(context.Context, *ddl.Table) ([]string, error) { return w.due, nil },
+		Idle: func(ident.TableID) bool { return !w.busy },
+		Now:  func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler),
 	}, p)
 	w.pass(0)
 	return w
@@ -157,4 +161,24 @@ func TestScheduler_policies(t *testing.T) {
 	w.hot[3] = 50
 	w.pass(0)
 	w.started(1)
+}
+
+func TestScheduler_maintains(t *testing.T) {
+	w := newWorld(t, flush.Policy{}, table(1, ddl.FlushPolicy{Never: true}))
+	w.due = []string{job.Compact, job.Sweep}
+	w.pass(time.Second)
+	w.started(0)
+	w.busy = true
+	w.pass(time.Minute)
+	w.started(0)
+	w.busy = false
+	w.pass(0)
+	w.started(2)
+	if w.jobs[0].Kind != job.Compact || w.jobs[1].Kind != job.Sweep {
+		t.Errorf("started %+v", w.jobs)
+	}
+	w.pass(30 * time.Second)
+	w.started(2)
+	w.pass(30 * time.Second)
+	w.started(4)
 }

@@ -270,6 +270,6 @@ func describe(err error) string {
 
 // key is what one job at a time may work on.
 type key struct {
-	kind  string
+	group string
 	table ident.TableID
 }

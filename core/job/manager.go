@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -188,8 +189,12 @@ func (m *Manager) Start(ctx context.Context, r Request) (Record, error) {
 }
 
 func newActor(m *Manager, kind Kind, r Record) *actor {
+	group := kind.Group
+	if group == "" {
+		group = kind.Name
+	}
 	return &actor{
-		m: m, kind: kind, key: key{r.Kind, r.TableID}, rec: r,
+		m: m, kind: kind, key: key{group, r.TableID}, rec: r,
 		mail: make(chan kill, 1), granted: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
@@ -221,7 +226,7 @@ func (m *Manager) Active(kind string, table ident.TableID) (Record, bool) {
 	m.mu.Lock()
 	var found *actor
 	for _, a := range m.actors {
-		if a.key == (key{kind, table}) {
+		if a.rec.Kind == kind && a.rec.TableID == table {
 			found = a
 			break
 		}
@@ -232,6 +237,47 @@ func (m *Manager) Active(kind string, table ident.TableID) (Record, bool) {
 	}
 	return found.record(), true
 }
+
+// Working reports whether a job of one of some kinds runs on a table.
+func (m *Manager) Working(table ident.TableID, kinds ...string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.actors {
+		if a.holding && a.rec.TableID == table && slices.Contains(kinds, a.rec.Kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// KillOf asks the jobs of some kinds on a table to end, and says why.
+func (m *Manager) KillOf(table ident.TableID, reason string, kinds ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.actors {
+		if a.rec.TableID == table && slices.Contains(kinds, a.rec.Kind) {
+			a.kill(reason) // does not block
+		}
+	}
+}
+
+// Supervise has the supervisor of jobs run serve until Close, and again after it
+// failed or panicked.
+func (m *Manager) Supervise(name string, serve func(context.Context) error) {
+	m.supervisor.Add(&service{name, serve})
+}
+
+// service is an actor that is no job.
+type service struct {
+	name  string
+	serve func(context.Context) error
+}
+
+// Serve implements suture.Service.
+func (s *service) Serve(ctx context.Context) error { return s.serve(ctx) }
+
+// String returns the name by which the supervisor calls it.
+func (s *service) String() string { return s.name }
 
 // Kill asks a job to end and returns it as it is then. by is who asks. It does
 // not wait for the end.

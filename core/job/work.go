@@ -13,15 +13,22 @@ import (
 // Names of kinds that statements start, and of their parameters.
 const (
 	Flush   = "flush"   // moves rows to the cold tier; ForUser narrows it
-	Compact = "compact" // rewrites segments of a table
+	Compact = "compact" // rewrites segments of a table that are small or worn
+	Retain  = "retain"  // rewrites those with rows that were deleted long ago
+	Sweep   = "sweep"   // deletes files of a table that nothing points to
+	Cleanup = "cleanup" // deletes all of a dropped table; Dropped is its definition
 
 	ForUser  = "user"
 	ByPolicy = "by_policy" // asked for by the policy of the table
+	Dropped  = "dropped"
 )
 
 // Kind is a kind of job.
 type Kind struct {
 	Name string // "flush"
+	// Group names kinds of which one job at a time works on a table; "" is the
+	// kind alone.
+	Group string
 	// Resume says that one which was interrupted can be begun anew: Run does
 	// what is left, whatever was done before.
 	Resume bool

@@ -7,6 +7,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/core/flush"
 	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/server/config"
@@ -30,6 +31,12 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 		Objects:          object.Options{Timeout: c.Storage.ObjectTimeout},
 		HistoryRetention: c.Live.HistoryRetention, AuditRetention: c.Retention.AuditLog,
 		DeletedRetention: c.Retention.DeletedRows,
+		Flush: flush.Policy{
+			Rows: int64(c.Flush.Rows), Interval: c.Flush.Interval,
+			MinRows: c.Flush.MinRows, MaxAge: c.Flush.MaxAge,
+			CompactSegments: c.Flush.CompactSegments, DeadPercent: c.Flush.DeadPercent,
+		},
+		FlushCheck: c.Flush.CheckInterval,
 		Jobs: job.Options{
 			Running: c.Jobs.Running, Queue: c.Jobs.Queue, Attempts: c.Jobs.Attempts,
 			Backoff: c.Jobs.Backoff, MaxBackoff: c.Jobs.MaxBackoff,
