@@ -33,9 +33,15 @@ func (t Table) Swap(v *store.View, b *store.Batch, s Swap, seq clock.Seq) (done 
 		return 0, err
 	}
 	lost, colder := make(map[ident.SegmentID]uint32), 0
+	rows := neighbours{table: t, view: v, batch: b, user: s.User}
+	defer func() {
+		if closed := rows.close(); err == nil {
+			err = closed
+		}
+	}()
 	for i := range s.Rows {
 		m := &s.Rows[i]
-		rec, found, err := t.Present(v, b, s.User, m.PK)
+		rec, found, err := rows.present(m.PK)
 		switch {
 		case err != nil:
 			return 0, err
