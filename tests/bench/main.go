@@ -101,6 +101,10 @@ func (b *bench) run(ctx context.Context) error {
 		{"fanout", b.fanout, false},
 		{"own", b.own, false},
 		{"users", b.users, true},
+		{"cold", b.cold, true},
+		{"points", b.points, true},
+		{"shapes", b.shapes, true},
+		{"flushing", b.flushing, true},
 		{"postgres", b.postgres, false},
 	}
 	for _, p := range parts {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -51,44 +52,61 @@ func (b *bench) manyUsers(ctx context.Context, name string, own bool) (err error
 			return err
 		}
 	}
-	// Both loads write rows of the same keys, to users that are known before and
-	// after it, so that they differ in nothing but the number of users.
 	few := min(fewUsers, b.million)
 	if err := b.fillUsers(ctx, s, name+"_filled", 0, few, own); err != nil {
-		return err
-	}
-	if err := b.userLoad(ctx, s, name, few, 1, own); err != nil {
 		return err
 	}
 	if err := b.fillUsers(ctx, s, name+"_filled", few, b.million, own); err != nil {
 		return err
 	}
-	if err := b.userLoad(ctx, s, name, b.million, 2, own); err != nil {
-		return err
-	}
-	if err := b.userLoad(ctx, s, name, few, 3, own); err != nil {
+	if err := b.compareUsers(ctx, s, name, few, own); err != nil {
 		return err
 	}
 	return b.restartUsers(ctx, s, name)
 }
 
-// userLoad inserts rows for users at random.
-func (b *bench) userLoad(
-	ctx context.Context, s *server, name string, users, round int, own bool,
+// compareUsers inserts rows for few users and for all, in turn, since the speed
+// of a machine drifts.
+func (b *bench) compareUsers(
+	ctx context.Context, s *server, name string, few int, own bool,
 ) error {
-	return b.load(ctx, Figure{Name: name + "_insert", Durability: "sync", Clients: userWriters,
-		Conditions: fmt.Sprintf("one row of 200 bytes over HTTP for one of %d users at random, "+
-			"%d users in the table, load %d", users, max(users, b.million*min(round-1, 1)), round)},
-		s.PID(), func(i int) (client, error) {
-			c, err := s.userConn(own)
+	const turns = 5
+	var rates [2][]float64
+	for turn := range turns {
+		for i, users := range []int{few, b.million} {
+			o, err := drive(ctx, s.PID(), userWriters, b.duration, func(c int) (client, error) {
+				return s.userWriter(users, (1+2*turn+i)*userWriters+c, own)
+			})
 			if err != nil {
-				return client{}, err
+				return err
 			}
-			talk := round*userWriters + i
-			return client{close: c.close, step: func(n int) error {
-				return c.insert(rand.IntN(users), talk, n)
-			}}, nil
-		})
+			rates[i] = append(rates[i], o.perSecond)
+		}
+	}
+	for i, users := range []int{few, b.million} {
+		slices.Sort(rates[i])
+		err := b.report(Figure{Name: name + "_insert", Value: rates[i][turns/2], Unit: "per second",
+			Durability: "sync", Clients: userWriters, Conditions: fmt.Sprintf("one row of 200 bytes "+
+				"over HTTP for one of %d users at random, %d users in the table, median of %d loads "+
+				"in turn", users, b.million, turns)})
+		if err != nil {
+			return err
+		}
+	}
+	return b.report(Figure{Name: name + "_insert_share", Unit: "%", Durability: "sync",
+		Value: 100 * rates[1][turns/2] / rates[0][turns/2], Clients: userWriters,
+		Conditions: "of the rate for few users"})
+}
+
+// userWriter inserts rows for users at random.
+func (s *server) userWriter(users, conversation int, own bool) (client, error) {
+	c, err := s.userConn(own)
+	if err != nil {
+		return client{}, err
+	}
+	return client{close: c.close, step: func(n int) error {
+		return c.insert(rand.IntN(users), conversation, n)
+	}}, nil
 }
 
 // fillUsers gives the users from, to a row each, and reports the rate.

@@ -33,6 +33,7 @@ func main() {
 func run(ctx context.Context) (ok bool, err error) {
 	binary := flag.String("bin", "bin/kalamdb-server", "server to start")
 	engine := flag.String("engine", "pebble", "its storage engine")
+	flush := flag.Duration("flush", 0, "how often all rows are moved to the cold tier; 0 never")
 	restart := flag.Duration("restart", 20*time.Second, "how often the server is killed; 0 never")
 	o := verify.Options{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	flag.DurationVar(&o.Duration, "duration", 30*time.Minute, "how long to write at most")
@@ -71,7 +72,15 @@ func run(ctx context.Context) (ok bool, err error) {
 	} else {
 		o.RestartEvery = time.Hour
 	}
+	ended := make(chan struct{})
+	moving, stop := context.WithCancel(ctx)
+	go func() {
+		defer close(ended)
+		move(moving, p.URL, *flush)
+	}()
 	report, err := verify.Run(ctx, o)
+	stop()
+	<-ended
 	if report == nil {
 		return false, err
 	}
@@ -80,4 +89,30 @@ func run(ctx context.Context) (ok bool, err error) {
 		err = werr
 	}
 	return report.OK(), err
+}
+
+// move has all rows flushed again and again. Statements fail while the server is
+// down, which is no matter here: what has to come is not changed by a flush.
+func move(ctx context.Context, url string, every time.Duration) {
+	if every == 0 {
+		return
+	}
+	root := &blackbox.Client{URL: url,
+		Authorization: blackbox.Basic(blackbox.RootUser, blackbox.RootPassword)}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	moves, failed := 0, 0
+	for {
+		select {
+		case <-ctx.Done():
+			fmt.Fprintf(os.Stderr, "verifylive: flushed %d times, %d failed\n", moves, failed)
+			return
+		case <-tick.C:
+		}
+		if _, err := root.SQL(ctx, "FLUSH ALL"); err != nil {
+			failed++
+		} else {
+			moves++
+		}
+	}
 }
