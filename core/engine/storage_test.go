@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/store/object"
 )
@@ -290,4 +291,50 @@ func TestStorage_belongsToOneDatabase(t *testing.T) {
 	first.run(root, "DROP STORAGE a")
 	second.run(root, "CREATE STORAGE a"+with)
 	first.fails(root, fault.InUse, "CREATE STORAGE b"+with)
+}
+
+// Each user's rows go where the table or the user says, and are read from there
+// although both say otherwise later.
+func TestStorage_ofTablesAndUsers(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, filepath.Join(dir, "data"), engine.Options{RootPassword: "a password"})
+	for _, id := range []string{"a", "b"} {
+		b.run(root, fmt.Sprintf("CREATE STORAGE %s TYPE filesystem WITH (uri = '%s/%s')", id, dir, id))
+	}
+	b.run(root, "ALTER STORAGE b SET (user_tables_template = 'u={user}/{shard}/{table}')")
+	b.run(root, "CREATE USER 'alice' PASSWORD 'a password' STORAGE 'b'")
+	b.run(root, "CREATE NAMESPACE app")
+	b.run(root, "CREATE TABLE app.own (id INT PRIMARY KEY) WITH (STORAGE = 'a', USE_USER_STORAGE = true)")
+	b.run(root, "CREATE TABLE app.plain (id INT PRIMARY KEY) WITH (STORAGE = 'a')")
+	b.run(root, "CREATE SHARED TABLE app.s (id INT PRIMARY KEY) WITH (ACCESS = 'public')")
+	for _, who := range []engine.Identity{alice, bob} {
+		b.run(who, "INSERT INTO app.own VALUES (1)")
+		b.run(who, "INSERT INTO app.plain VALUES (2)")
+	}
+	b.run(root, "INSERT INTO app.s VALUES (3)")
+	for _, table := range []ident.TableName{"own", "plain", "s"} {
+		if _, err := b.db.Flush(t.Context(), "app", table, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, place := range []string{
+		"b/u=alice/*/own-*", "a/app/own-*/bob", "a/app/plain-*/alice", "a/app/plain-*/bob",
+		"data/cold/app/s-*",
+	} {
+		found, err := filepath.Glob(filepath.Join(dir, place, "*.parquet"))
+		if err != nil || len(found) != 1 {
+			t.Errorf("in %s are %v, %v", place, found, err)
+		}
+	}
+	b.run(root, "ALTER USER 'alice' SET STORAGE ''")
+	b.run(root, "ALTER TABLE app.own SET (STORAGE = 'local')")
+	b.close()
+	b.open()
+	b.want(alice, "1", "SELECT id FROM app.own")
+	b.want(bob, "1", "SELECT id FROM app.own")
+	b.want(root, "3", "SELECT id FROM app.s")
+	err := b.fails(root, fault.InUse, "DROP STORAGE b")
+	if !strings.Contains(err.Error(), "1 tables and 0 users") {
+		t.Errorf("files of users are not counted: %v", err)
+	}
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+
 	"github.com/kalamdb/kalamdb-go/core/exec"
 	"github.com/kalamdb/kalamdb-go/core/storage"
 )
@@ -48,3 +50,7 @@ func storageFigures(storages []storage.Figures) (all []Figure) {
 	}
 	return append(all, Figure{Name: "storages_failing", Value: failing, Unit: "storages"})
 }
+
+// ProbeStorages looks whether the storages that fail work again. It is done from
+// time to time without being asked.
+func (e *Engine) ProbeStorages(ctx context.Context) { e.storages.Probe(ctx) }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -8,6 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/manifest"
 )
 
 // Use counts what has a storage.
@@ -77,11 +79,54 @@ func (r *Registry) Exists(id ident.StorageID) error {
 	return err
 }
 
+// use counts what uses a storage: tables and users that name it, and tables that
+// have files in it from when they did.
 func (r *Registry) use(id ident.StorageID) (Use, error) {
 	v := r.DB.View()
 	defer v.Release()
 	uses, err := r.uses(v)
-	return uses[id], err
+	use := uses[id]
+	for _, t := range r.Catalog.Snapshot().All() {
+		if err != nil {
+			return Use{}, err
+		}
+		if t.Storage == id || !t.HasColdTier() {
+			continue
+		}
+		var found bool
+		if found, err = r.hasFiles(v, t, id); found {
+			use.Tables++
+		}
+	}
+	return use, err
+}
+
+// errFound ends a walk that has what it looks for.
+var errFound = errors.New("found")
+
+// hasFiles reports whether a table has segments in a storage. It reads the names of
+// the table's segments until it knows.
+func (r *Registry) hasFiles(v *store.View, t *ddl.Table, id ident.StorageID) (bool, error) {
+	for _, s := range t.Shards(r.DB.Shards()) {
+		part, ok := r.DB.Partition(t.Partition(s))
+		if !ok {
+			continue // the table is being made or dropped
+		}
+		err := manifest.All(v, part, "", func(_ ident.UserID, e *manifest.Entry) error {
+			if e.Storage == id {
+				return errFound
+			}
+			return nil
+		})
+		if err != nil {
+			found := errors.Is(err, errFound)
+			if found {
+				err = nil
+			}
+			return found, err
+		}
+	}
+	return false, nil
 }
 
 // uses counts tables and users by their storage, tables that are being dropped
@@ -96,7 +141,7 @@ func (r *Registry) uses(v *store.View) (map[ident.StorageID]Use, error) {
 		uses[id] = Use{u.Tables + tables, u.Users + users}
 	}
 	for _, t := range r.Catalog.Snapshot().All() {
-		if t.Kind != ddl.StreamTable {
+		if t.HasColdTier() {
 			add(t.Storage, 1, 0)
 		}
 	}
