@@ -55,6 +55,9 @@ func (r *run) dropStorage(ctx context.Context, n *ast.DropStorage) (string, erro
 // checkStorage answers with what was done and how long it took; a storage that
 // fails is an error.
 func (r *run) checkStorage(ctx context.Context, n *ast.CheckStorage, emit Sink) error {
+	if err := r.x.Storages.Exists(n.ID); err != nil {
+		return err
+	}
 	steps, err := r.x.Storages.Check(ctx, n.ID)
 	if err != nil {
 		return fault.Wrap(fault.StorageUnavailable, err, "storage %s fails", n.ID)

@@ -54,7 +54,9 @@ func run(t *testing.T, db sqllogic.Database, file string) {
 			t.Fatal(err)
 		}
 	}
-	r := sqllogic.Runner{DB: db, Namespace: space, Rewrite: *rewrite}
+	r := sqllogic.Runner{
+		DB: db, Namespace: space, Rewrite: *rewrite, Names: map[string]string{"folder": t.TempDir()},
+	}
 	r.Run(t.Context(), s, func(line int, text string) {
 		t.Errorf("testdata/sqllogic/%s:%d\n%s", filepath.Base(file), line, text)
 	})
@@ -104,7 +106,7 @@ func TestCorpus_CoversStatements(t *testing.T) {
 	types := map[value.Kind]bool{}
 	for _, file := range corpus(t) {
 		for _, r := range read(t, file).Records {
-			done := r.Form == sqllogic.OK || r.Form == sqllogic.Query
+			done := r.Form == sqllogic.OK || r.Form == sqllogic.Query || r.Form == sqllogic.Let
 			sts, err := dialect.Parse(r.SQL, dialect.Limits{})
 			if err != nil && done {
 				t.Fatalf("%s:%d: %v", filepath.Base(file), r.Line, err)

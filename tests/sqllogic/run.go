@@ -48,6 +48,9 @@ type Runner struct {
 	DB Database
 	// Namespace is in use when a script begins, and root its user.
 	Namespace string
+	// Names are what ${name} stands for in SQL, besides those that the script
+	// gives by let.
+	Names map[string]string
 	// Rewrite puts what the database answers into the script in place of what
 	// was expected.
 	Rewrite bool
@@ -60,6 +63,7 @@ const Root = "root"
 // expected.
 func (r *Runner) Run(ctx context.Context, s *Script, report func(line int, text string)) {
 	user, acting, space := Root, "", r.Namespace
+	names := newNames(r.Names)
 	for _, rec := range s.Records {
 		switch rec.Form {
 		case User:
@@ -69,9 +73,13 @@ func (r *Runner) Run(ctx context.Context, s *Script, report func(line int, text 
 			space = rec.Name
 			continue
 		}
-		got, err := r.DB.As(user, acting, space).Run(ctx, rec.SQL)
+		got, err := r.DB.As(user, acting, space).Run(ctx, names.fill(rec.SQL))
+		names.clear(got, err)
 		if r.Rewrite {
 			rec.take(got, err)
+		}
+		if rec.Form == Let {
+			err = names.let(rec.Name, got, err)
 		}
 		if text := rec.check(got, err); text != "" {
 			report(rec.Line, fmt.Sprintf("%s\n%s", rec.SQL, text))
@@ -91,7 +99,7 @@ func (r *Record) check(got *Answer, err error) string {
 		return err.Error()
 	case r.Form == OK && r.Affected >= 0 && got.Affected != r.Affected:
 		return fmt.Sprintf("affected %d rows, want %d", got.Affected, r.Affected)
-	case r.Form == OK:
+	case r.Form == OK, r.Form == Let:
 		return ""
 	}
 	if types := letters(got.Types); types != r.Types {

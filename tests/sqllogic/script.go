@@ -20,6 +20,7 @@ const (
 	OK    Form = iota + 1 // statement ok [affected]
 	Error                 // statement error [CODE [statement=n] [position=n]]
 	Query                 // query TYPES [nosort | rowsort]
+	Let                   // let name
 	User                  // user name [as acting]
 	Space                 // namespace name
 )
@@ -28,6 +29,7 @@ const (
 const (
 	wordStatement = "statement"
 	wordQuery     = "query"
+	wordLet       = "let"
 	wordUser      = "user"
 	wordSpace     = "namespace"
 	separator     = "----"
@@ -46,7 +48,7 @@ type Record struct {
 	Types    string // of Query: a letter a column
 	RowSort  bool   // of Query: the order of the rows says nothing
 
-	Name, As string // of User, and Name of Space
+	Name, As string // of User, and Name of Space and Let
 
 	// Want holds the lines behind the separator: the rows of a Query, a part of
 	// the message of an Error.
@@ -110,11 +112,14 @@ func (r *Record) header(words []string) error {
 			return nil
 		}
 		return fmt.Errorf("write user name [as acting]")
-	case wordSpace:
+	case wordSpace, wordLet:
 		if len(rest) != 1 {
-			return fmt.Errorf("write namespace name")
+			return fmt.Errorf("write %s name", words[0])
 		}
 		r.Form, r.Name = Space, rest[0]
+		if words[0] == wordLet {
+			r.Form = Let
+		}
 		return nil
 	}
 	return fmt.Errorf("%q begins no record", words[0])

@@ -94,6 +94,37 @@ func TestRunner_Run(t *testing.T) {
 	}
 }
 
+// echo answers with the SQL that it is given.
+type echo struct{ ran []string }
+
+func (e *echo) As(string, string, string) sqllogic.Conn { return e }
+
+func (e *echo) Run(_ context.Context, sql string) (*sqllogic.Answer, error) {
+	e.ran = append(e.ran, sql)
+	if sql == "" || strings.HasPrefix(sql, "EMPTY") {
+		return &sqllogic.Answer{}, nil
+	}
+	return &sqllogic.Answer{Types: []string{"Text"}, Rows: [][]string{{sql}}}, nil
+}
+
+func TestRunner_Run_names(t *testing.T) {
+	s, err := sqllogic.Parse("let job\nJOB 1\n\nquery T\nWAIT ${job} ${folder} ${other}\n----\n" +
+		"WAIT ${job} ${folder} ${other}\n\nlet none\nEMPTY")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := new(echo)
+	var all []string
+	r := sqllogic.Runner{DB: db, Names: map[string]string{"folder": "/here"}}
+	r.Run(t.Context(), s, func(_ int, text string) { all = append(all, text) })
+	if len(all) != 1 || !strings.Contains(all[0], "no value to name none") {
+		t.Errorf("reports %q", all)
+	}
+	if want := "WAIT JOB 1 /here ${other}"; db.ran[1] != want {
+		t.Errorf("ran %q, want %q", db.ran[1], want)
+	}
+}
+
 func TestScript_Rewritten(t *testing.T) {
 	s, err := sqllogic.Parse(sample)
 	if err != nil {
@@ -116,6 +147,7 @@ func TestParse_refuses(t *testing.T) {
 	for _, text := range []string{
 		"frobnicate", "statement", "statement maybe\nSELECT 1", "query\nSELECT 1",
 		"statement ok x\nSELECT 1", "statement error A place=1\nSELECT 1", "user", "statement ok",
+		"let\nSELECT 1", "let a",
 	} {
 		if _, err := sqllogic.Parse(text); err == nil {
 			t.Errorf("%q is taken", text)
