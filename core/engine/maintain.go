@@ -7,6 +7,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/internal/failpoint"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
@@ -163,6 +164,7 @@ func (e *Engine) trim(
 				return err
 			}
 			next, done = out.Trim.Cursor, out.Trim.Done
+			failpoint.Here(failpoint.RetainPurged)
 		}
 		if done || ctx.Err() != nil {
 			return ctx.Err()

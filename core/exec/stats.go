@@ -4,11 +4,13 @@ import (
 	"fmt"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
 	"github.com/kalamdb/kalamdb-go/sql/predicate"
 	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/manifest"
 	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
@@ -34,8 +36,13 @@ func (r *run) showStats(n *ast.ShowStats, emit Sink) error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []value.Value{text(p.Name), value.NewInt(value.Int32, int64(s)),
-			value.NewBigInt(live), value.NewBigInt(size)})
+		row := []value.Value{text(p.Name), value.NewInt(value.Int32, int64(s)),
+			value.NewBigInt(live), value.NewBigInt(size)}
+		cold, err := coldStats(v, p)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, append(row, cold...))
 	}
 	return emit(&Result{
 		Columns: []predicate.Column{
@@ -43,9 +50,31 @@ func (r *run) showStats(n *ast.ShowStats, emit Sink) error {
 			{Name: "shard", Kind: value.Int32, NotNull: true},
 			{Name: "rows", Kind: value.Int64, NotNull: true},
 			{Name: "bytes", Kind: value.Int64, NotNull: true},
+			{Name: "cold_rows", Kind: value.Int64, NotNull: true},
+			{Name: "cold_bytes", Kind: value.Int64, NotNull: true},
+			{Name: "segments", Kind: value.Int64, NotNull: true},
+			{Name: "dead_rows", Kind: value.Int64, NotNull: true},
 		},
 		Rows: newFixed(rows),
 	})
+}
+
+// coldStats returns how many rows of a partition are cold, the bytes of their
+// files, how many these are, and how many of their rows nothing points to.
+func coldStats(v *store.View, p store.Partition) ([]value.Value, error) {
+	cold, err := table.Table{Part: p}.ColdRows(v)
+	if err != nil {
+		return nil, err
+	}
+	var size, segments, dead int64
+	err = manifest.All(v, p, "", func(_ ident.UserID, e *manifest.Entry) error {
+		size += e.Bytes
+		segments++
+		dead += int64(e.Rows) - int64(e.Live)
+		return nil
+	})
+	return []value.Value{value.NewBigInt(cold), value.NewBigInt(size),
+		value.NewBigInt(segments), value.NewBigInt(dead)}, err
 }
 
 // held returns how many live rows a partition has, and about how many bytes it

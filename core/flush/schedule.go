@@ -94,7 +94,7 @@ func (s *Scheduler) Look(ctx context.Context) error {
 func (s *Scheduler) table(ctx context.Context, t *ddl.Table) error {
 	at := s.tables[t.ID]
 	if at == nil {
-		at = &schedule{at: s.env.Now(), look: s.env.Now().Add(s.env.Every)}
+		at = &schedule{at: s.env.Now(), look: s.env.Now()}
 		s.tables[t.ID] = at
 	}
 	if busy, err := s.follow(t, at); err != nil || busy {
