@@ -17,7 +17,7 @@ import (
 func (e *Engine) openJobs(keeper *exec.Keeper, gen *clock.Generator) (err error) {
 	mover := &flush.Mover{
 		DB: e.db, Catalog: e.catalog, Tier: e.cold, Policy: e.flushPolicy(), Now: e.opts.Now,
-		Bucket: e.storages.Bucket, Purge: e.purge,
+		Started: e.started, Bucket: e.storages.Bucket, Purge: e.purge,
 		Busy: func(t ident.TableID) bool { return e.jobs.Working(t, flush.Writers...) },
 	}
 	o := e.opts.Jobs

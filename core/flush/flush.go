@@ -34,6 +34,7 @@ type Mover struct {
 	Tier    Tier
 	Policy  Policy
 	Now     func() time.Time
+	Started time.Time // of the process
 	// Bucket returns the files of a storage.
 	Bucket func(context.Context, ident.StorageID) (object.Bucket, error)
 	// Purge removes what a table keeps of deleted rows beyond its retention.

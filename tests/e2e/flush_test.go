@@ -71,6 +71,10 @@ func TestFlush_crashInTheMiddle(t *testing.T) {
 		known := testkit.Must(t, root, "SELECT path FROM system.manifest WHERE status = 'there'").Strings()
 		return len(known) == len(segmentFiles(t, dir))
 	})
+	testkit.Eventually(t, patience, "no unfinished file", func() bool {
+		drafts, err := filepath.Glob(filepath.Join(dir, "cold", ".kalamdb-draft-*"))
+		return err == nil && len(drafts) == 0
+	})
 	testkit.Must(t, root, "DROP TABLE "+ns+".notes")
 	s.CrashAndRestart(t)
 	testkit.Eventually(t, patience, "the files of the dropped table to go", func() bool {
