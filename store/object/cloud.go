@@ -48,58 +48,70 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 // Put implements Bucket. The library uploads parts while write goes on. When
 // anything fails, the upload's context is ended before it could complete, which
 // makes the library abort it.
+//
+// The library reads from a pipe of ours: its own writers do the same, and that of
+// Azure panics when it is closed after a failure.
 func (c *cloud) Put(ctx context.Context, path string, write func(io.Writer) error) error {
 	if err := errors.Join(checkPath(path, false), ended(ctx)); err != nil {
 		return fault.From(err)
 	}
 	upload, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
-	w, err := c.bucket.NewWriter(upload, c.prefix+path, &blob.WriterOptions{
-		BufferSize: c.opts.PartBytes, MaxConcurrency: c.opts.PartsAtOnce,
-		ContentType: "application/octet-stream",
-	})
-	if err != nil {
-		return c.fault(ctx, err, "write", path)
+	from, to := io.Pipe()
+	w := &cloudWriter{
+		ctx: upload, to: to, abort: abort, limit: c.opts.limit(c.inFlight()), done: make(chan struct{}),
 	}
-	guard := &cloudWriter{
-		ctx: upload, w: w, abort: abort, limit: c.opts.limit(c.inFlight()),
-	}
-	written, closing := guard.run(write)
+	var uploaded error
+	go func() {
+		defer close(w.done)
+		uploaded = c.bucket.Upload(upload, c.prefix+path, from, &blob.WriterOptions{
+			BufferSize: c.opts.PartBytes, MaxConcurrency: c.opts.PartsAtOnce,
+			ContentType: "application/octet-stream",
+		})
+		_ = from.CloseWithError(errEnded) // it returns nil always; who still writes is not to wait
+	}()
+	written := w.run(write)
+	<-w.done
 	switch {
-	case guard.err != nil:
-		return c.fault(ctx, errors.Join(guard.err, context.Cause(upload)), "write", path)
-	case written != nil:
+	case written != nil && w.err == nil:
 		return written
-	case closing != nil:
-		return c.fault(ctx, errors.Join(closing, context.Cause(upload)), "write", path)
+	case uploaded != nil || w.err != nil:
+		return c.fault(ctx, errors.Join(uploaded, context.Cause(upload)), "write", path)
 	}
 	return nil
 }
 
+// errEnded is what a writer gets whose upload has ended.
+var errEnded = errors.New("the upload has ended")
+
 // inFlight returns how many bytes of an upload may be on their way.
 func (c *cloud) inFlight() int64 { return int64(c.opts.PartBytes) * int64(c.opts.PartsAtOnce+1) }
 
-// cloudWriter ends an upload that does not take what is written to it.
+// cloudWriter feeds an upload, and ends one that does not take what it is given.
 type cloudWriter struct {
 	ctx   context.Context // of the upload
-	w     *blob.Writer
+	to    *io.PipeWriter
 	abort context.CancelCauseFunc
 	limit time.Duration
-	err   error // of the storage, not of who writes
+	done  chan struct{} // closed when the upload has ended
+	err   error         // of the storage, not of who writes
 }
 
-// run has write write all, and completes the upload or, when write fails or
-// panics, aborts it.
-func (w *cloudWriter) run(write func(io.Writer) error) (written, closing error) {
+// run has write write all and waits for the upload, which it aborts when write
+// fails or panics.
+func (w *cloudWriter) run(write func(io.Writer) error) (written error) {
 	written = errors.New("the writer did not return")
 	defer func() {
-		if written != nil && w.err == nil {
+		if written != nil {
 			w.abort(written)
+			_ = w.to.CloseWithError(written) // it returns nil always
+		} else {
+			_ = w.to.Close() // likewise
 		}
-		closing = w.timed(w.w.Close)
+		w.timed(func() { <-w.done })
 	}()
 	written = write(w)
-	return written, nil
+	return written
 }
 
 // Write implements io.Writer.
@@ -110,21 +122,17 @@ func (w *cloudWriter) Write(p []byte) (n int, err error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	err = w.timed(func() error {
-		n, err = w.w.Write(p)
-		return err
-	})
+	w.timed(func() { n, err = w.to.Write(p) })
 	if err != nil {
 		w.err = err
-		w.abort(err)
 	}
 	return n, err
 }
 
-func (w *cloudWriter) timed(f func() error) error {
+func (w *cloudWriter) timed(f func()) {
 	timer := time.AfterFunc(w.limit, func() { w.abort(errSlow) })
 	defer timer.Stop()
-	return f()
+	f()
 }
 
 // Open implements Bucket.

@@ -85,7 +85,7 @@ func Want(t testing.TB, b object.Bucket, path string, content []byte) {
 		t.Fatalf("read %q: %d bytes, %v", path, n, err)
 	}
 	if !bytes.Equal(got, content) {
-		t.Fatalf("%q reads otherwise than it was written", path)
+		t.Fatalf("%q reads otherwise than it was written: %.40q, not %.40q", path, got, content)
 	}
 }
 
