@@ -163,8 +163,8 @@ func (e *Engine) trim(
 			if err != nil {
 				return err
 			}
-			next, done = out.Trim.Cursor, out.Trim.Done
 			failpoint.Here(failpoint.RetainPurged)
+			next, done = out.Trim.Cursor, out.Trim.Done
 		}
 		if done || ctx.Err() != nil {
 			return ctx.Err()

@@ -11,6 +11,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/internal/testkit"
 	"github.com/kalamdb/kalamdb-go/store/object"
 )
 
@@ -39,6 +40,30 @@ func TestStorage_localIsThere(t *testing.T) {
 		b.fails(root, code, sql)
 	}
 	inMemory(t).want(root, "local memory memory", "SELECT id, type, uri FROM system.storages")
+}
+
+// What an upload left that a crash has cut off is gone behind the next start.
+func TestStorage_takesAwayUploadsThatWereCutOff(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir, engine.Options{RootPassword: "a password"})
+	b.run(root, "CHECK STORAGE local")
+	b.close()
+	draft := filepath.Join(dir, "cold", ".kalamdb-draft-1-1")
+	other := filepath.Join(dir, "cold", "notes.txt")
+	for _, path := range []string{draft, other} {
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.open()
+	testkit.Eventually(t, 20*time.Second, "the draft is gone", func() bool {
+		_, err := os.Stat(draft)
+		return os.IsNotExist(err)
+	})
+	if _, err := os.Stat(other); err != nil {
+		t.Error(err)
+	}
+	b.want(root, "local unused", "SELECT id, status FROM system.storages")
 }
 
 func TestStorage_life(t *testing.T) {

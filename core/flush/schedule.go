@@ -132,8 +132,9 @@ func byPolicy(t *ddl.Table, kind string) job.Request {
 	}
 }
 
-// maintainEvery is how often the segments of a table are looked at.
-const maintainEvery = time.Minute
+// maintainLooks is at every how manieth look the segments of a table are looked
+// at: once a minute.
+const maintainLooks = 12
 
 // maintain asks for what the segments of a table need. They are let alone while
 // a job writes some.
@@ -145,7 +146,7 @@ func (s *Scheduler) maintain(ctx context.Context, t *ddl.Table, at *schedule) er
 	if err != nil {
 		return err
 	}
-	at.look = s.env.Now().Add(maintainEvery)
+	at.look = s.env.Now().Add(maintainLooks * s.env.Every)
 	for _, kind := range kinds {
 		_, err := s.env.Start(ctx, byPolicy(t, kind))
 		if err != nil && !fault.Is(err, fault.RateLimitExceeded) {

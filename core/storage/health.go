@@ -15,14 +15,19 @@ import (
 const probeEvery = 30 * time.Second
 
 // Run looks after storages that fail until ctx ends, so that an alarm ends
-// although nobody uses the storage meanwhile.
+// although nobody uses the storage meanwhile, and takes away what uploads left
+// that were cut off.
 func (r *Registry) Run(ctx context.Context) {
-	tick := time.NewTicker(probeEvery)
+	r.sweepUploads(ctx)
+	tick, sweep := time.NewTicker(probeEvery), time.NewTicker(abandonedEvery)
 	defer tick.Stop()
+	defer sweep.Stop()
 	for {
 		select {
 		case <-tick.C:
 			r.Probe(ctx)
+		case <-sweep.C:
+			r.sweepUploads(ctx)
 		case <-ctx.Done():
 			return
 		}

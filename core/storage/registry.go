@@ -58,6 +58,7 @@ type Registry struct {
 	Parts
 	seal  sealer
 	local *opened
+	began time.Time // when the Registry was opened, by the clock of the system
 
 	mu     sync.Mutex
 	opened map[ident.StorageID]*opened // those with rows, as they were last used
@@ -78,7 +79,7 @@ type opened struct {
 func Open(parts Parts) (*Registry, error) {
 	r := &Registry{
 		Parts: parts, opened: make(map[ident.StorageID]*opened),
-		meters: make(map[ident.StorageID]*meter),
+		meters: make(map[ident.StorageID]*meter), began: time.Now(),
 	}
 	var err error
 	if r.seal, err = newSealer(parts.Key); err != nil {

@@ -21,14 +21,13 @@ const (
 const (
 	SweepDying   Point = "sweep_dying"   // a file is about to be deleted, its entry is there
 	SweepDeleted Point = "sweep_deleted" // the file is gone, its entry is still there
-	SweepOrphan  Point = "sweep_orphan"  // a file without an entry is about to be deleted
-	RetainPurged Point = "retain_purged" // some expired tombstones are gone
+	RetainPurged Point = "retain_purged" // some expired history and tombstones are gone
 )
 
 // All returns every step.
 func All() []Point {
 	return []Point{
 		SegmentPending, SegmentWriting, SegmentUploaded, SegmentThere, SegmentSwapped,
-		SweepDying, SweepDeleted, SweepOrphan, RetainPurged,
+		SweepDying, SweepDeleted, RetainPurged,
 	}
 }
