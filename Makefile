@@ -31,7 +31,7 @@ RACE_PKGS ?= ./commons/... ./store/memkv/... ./live/... ./core/apply/... ./core/
 # Checks of `verify`, each with a twin of the same name under `fix`.
 CHECKS := fmt vet lint static tidy work docs
 
-.PHONY: help run build test race lint verify fix fuzz s3 oracle bench demo docs sdk verify-live clean \
+.PHONY: help run build test race lint verify fix fuzz s3 oracle bench crash duckdb demo docs sdk verify-live clean \
         $(CHECKS:%=verify-%) $(CHECKS:%=fix-%)
 
 help: ## list the targets
@@ -145,10 +145,22 @@ verify-live: build ## follow a million changes while sockets and the server are 
 	go build -o $(BIN)/verifylive ./tests/verifylive
 	$(BIN)/verifylive -bin $(BIN)/kalamdb-server $(VERIFY_LIVE)
 
+CRASH ?= -rounds 200
+crash: ## kill the server 200 times while rows move to the cold tier, and look for what is lost
+	go build -trimpath -tags=gms_pure_go,failpoint -o $(BIN)/kalamdb-server-failpoint \
+	    ./server/cmd/kalamdb-server
+	go build -o $(BIN)/crash ./tests/crash/cmd/crash
+	$(BIN)/crash -bin $(BIN)/kalamdb-server-failpoint $(CRASH)
+
+duckdb: ## read files of the cold tier with DuckDB, too (needs Node 20 and npm)
+	cd tests/foreign/duckdb && npm ci --no-fund --no-audit
+	KALAM_DUCKDB=1 go test -count=1 ./tests/foreign/...
+
 sdk: build ## build the TypeScript client and run its tests (needs Node 20 and npm)
 	cd sdk/typescript && npm ci --no-fund --no-audit && npm run build && \
 	    KALAM_TEST_BINARIES=$(CURDIR)/$(BIN) npm test
 
 clean: ## remove what build made; never the data
-	rm -f $(BIN)/kalamdb-server $(BIN)/kalam $(BIN)/verifylive
-	rm -rf .cache sdk/typescript/dist sdk/typescript/node_modules
+	rm -f $(BIN)/kalamdb-server $(BIN)/kalam $(BIN)/verifylive $(BIN)/crash \
+	    $(BIN)/kalamdb-server-failpoint
+	rm -rf .cache sdk/typescript/dist sdk/typescript/node_modules tests/foreign/duckdb/node_modules
