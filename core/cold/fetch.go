@@ -36,6 +36,7 @@ type blockKey struct {
 type block struct {
 	seqs     []clock.Seq
 	payloads [][]byte
+	partial  bool // without some columns
 }
 
 // wanted is a record that is to be fetched.
@@ -46,7 +47,7 @@ type wanted struct {
 
 // Fetch implements table.Cold.
 func (t *Tier) Fetch(ctx context.Context, v *store.View, p store.Partition, u ident.UserID,
-	recs []*row.Record,
+	columns []ident.ColumnID, recs []*row.Record,
 ) error {
 	list := make([]wanted, len(recs))
 	for i, rec := range recs {
@@ -62,7 +63,7 @@ func (t *Tier) Fetch(ctx context.Context, v *store.View, p store.Partition, u id
 		if n < 0 {
 			n = len(list)
 		}
-		if err := t.fetch(ctx, v, p, u, list[:n]); err != nil {
+		if err := t.fetch(ctx, v, p, u, columns, list[:n]); err != nil {
 			return fault.From(err)
 		}
 		list = list[n:]
@@ -72,7 +73,7 @@ func (t *Tier) Fetch(ctx context.Context, v *store.View, p store.Partition, u id
 
 // fetch makes the records of one segment whole.
 func (t *Tier) fetch(ctx context.Context, v *store.View, p store.Partition, u ident.UserID,
-	list []wanted,
+	columns []ident.ColumnID, list []wanted,
 ) error {
 	key := fileKey{p.ID, list[0].place.Segment}
 	f, err := t.open(ctx, v, p, u, key)
@@ -100,8 +101,9 @@ func (t *Tier) fetch(ctx context.Context, v *store.View, p store.Partition, u id
 	switch {
 	case len(rest) == 0:
 		return nil
-	case len(missing) > scatteredBlocks && len(rest) < len(missing)*int(f.rows)/scattered:
-		return t.fetchRows(ctx, f, rest)
+	case columns != nil,
+		len(missing) > scatteredBlocks && len(rest) < len(missing)*int(f.rows)/scattered:
+		return t.fetchRows(ctx, f, rest, columns)
 	}
 	return t.fetchBlocks(ctx, f, key, rest, missing)
 }
@@ -112,13 +114,15 @@ const (
 	scattered       = 8 // one row of so many is wanted, or less
 )
 
-// fetchRows fetches just the rows of list.
-func (t *Tier) fetchRows(ctx context.Context, f *file, list []wanted) error {
+// fetchRows fetches just the rows of list, with some columns or all.
+func (t *Tier) fetchRows(
+	ctx context.Context, f *file, list []wanted, columns []ident.ColumnID,
+) error {
 	ordinals := make([]uint32, 0, len(list))
 	for _, w := range list {
 		ordinals = append(ordinals, w.place.Ordinal)
 	}
-	all, err := t.read(ctx, f, slices.Compact(ordinals))
+	all, err := t.read(ctx, f, slices.Compact(ordinals), columns)
 	if err != nil {
 		return err
 	}
@@ -148,7 +152,7 @@ func (t *Tier) fetchBlocks(
 			ordinals = append(ordinals, o)
 		}
 	}
-	all, err := t.read(ctx, f, ordinals)
+	all, err := t.read(ctx, f, ordinals, nil)
 	if err != nil {
 		return err
 	}
@@ -178,6 +182,7 @@ func (w *wanted) take(f *file, b *block, i uint32) error {
 	}
 	s := f.Layout().Schema
 	*w.rec = w.rec.Thaw(s.Version, s.Codec, b.payloads[i])
+	w.rec.Thawed = !b.partial
 	return nil
 }
 
@@ -195,21 +200,40 @@ func (b *block) size() int64 {
 	return n
 }
 
-// read reads rows of a segment, with ascending ordinals.
-func (t *Tier) read(ctx context.Context, f *file, ordinals []uint32) (*block, error) {
+// read reads rows of a segment, with ascending ordinals. Columns that are not
+// among columns are NULL, unless that is nil.
+func (t *Tier) read(
+	ctx context.Context, f *file, ordinals []uint32, columns []ident.ColumnID,
+) (*block, error) {
 	if last := ordinals[len(ordinals)-1]; int64(last) >= f.NumRows() {
 		return nil, f.lacks(last)
 	}
-	batch, err := f.Rows(ctx, ordinals, nil)
+	s := f.Layout().Schema
+	if columns != nil { // in the order of the file, and only what it has
+		columns = slices.DeleteFunc(slices.Clone(s.IDs), func(id ident.ColumnID) bool {
+			return !slices.Contains(columns, id)
+		})
+	}
+	batch, err := f.Rows(ctx, ordinals, columns)
 	if err != nil {
 		return nil, err
 	}
 	t.meter.read.Add(int64(len(ordinals)))
-	s := f.Layout().Schema
-	vals := make([]value.Value, len(s.Kinds))
-	b := &block{seqs: batch.Seqs, payloads: make([][]byte, len(ordinals))}
+	vals, read := make([]value.Value, len(s.Kinds)), make([]value.Value, len(columns))
+	b := &block{seqs: batch.Seqs, payloads: make([][]byte, len(ordinals)), partial: columns != nil}
+	at := make([]int, len(columns))
+	for i, id := range columns {
+		at[i] = slices.Index(s.IDs, id)
+	}
 	for i := range ordinals {
-		batch.Row(i, vals)
+		if columns == nil {
+			batch.Row(i, vals)
+		} else {
+			batch.Row(i, read)
+		}
+		for j, v := range read {
+			vals[at[j]] = v
+		}
 		if b.payloads[i], err = s.Encode(vals); err != nil {
 			return nil, fault.Wrap(fault.Corruption, err, "row %d of the file %s of the cold tier",
 				ordinals[i], f.name)
@@ -254,7 +278,7 @@ func (t *Tier) openEntry(ctx context.Context, e *manifest.Entry) (*file, error) 
 	}
 	r, err := bucket.Open(ctx, e.Path)
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.Wrap(fault.Corruption, err, "the file %s of the cold tier is missing; "+
+		return nil, fault.New(fault.Corruption, "the file %s of the cold tier is missing; "+
 			"restore it from a backup", name)
 	}
 	if err != nil {

@@ -289,7 +289,7 @@ func (r *rewrite) writePiece(ctx context.Context, w *segment.Writer, p *piece) e
 		}
 	}
 	if len(cold) > 0 {
-		if err := r.tier.Fetch(ctx, r.view, r.table.Part, r.user, cold); err != nil {
+		if err := r.tier.Fetch(ctx, r.view, r.table.Part, r.user, nil, cold); err != nil {
 			return err
 		}
 	}

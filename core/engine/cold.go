@@ -122,9 +122,9 @@ func (e *Engine) eachShard(ns ident.NamespaceID, name ident.TableName, u ident.U
 // Fetch implements table.Cold for the hub, which is made before the cold tier and
 // reads after.
 func (s *source) Fetch(ctx context.Context, v *store.View, p store.Partition, u ident.UserID,
-	recs []*row.Record,
+	columns []ident.ColumnID, recs []*row.Record,
 ) error {
-	return s.cold.Fetch(ctx, v, p, u, recs)
+	return s.cold.Fetch(ctx, v, p, u, columns, recs)
 }
 
 // coldFigures are the figures of the cold tier.

@@ -2,11 +2,16 @@ package engine_test
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 )
 
@@ -269,5 +274,129 @@ func TestCold_SharedTable(t *testing.T) {
 	}
 	if got := b.list(root, "SELECT v FROM chat.m ORDER BY id DESC"); got != "y, x" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestCold_LongScans compares what scans say of many rows before and after they
+// became cold: then only the columns that are needed are read.
+func TestCold_LongScans(t *testing.T) {
+	b := open(t, "", engine.Options{Storage: engine.Memory,
+		Cold: cold.Options{CacheBytes: 1, SegmentRows: 700}})
+	b.run(root, "CREATE NAMESPACE chat")
+	b.run(root, `CREATE TABLE chat.m (id BIGINT PRIMARY KEY, room INT, body TEXT NOT NULL,
+		price DECIMAL(10, 2), tag ENUM('a', 'b'), at DATETIME, INDEX by_room (room))`)
+	for lo := 0; lo < 3000; lo += 500 {
+		var rows []string
+		for i := lo; i < lo+500; i++ {
+			rows = append(rows, fmt.Sprintf("(%d, %d, 'body %d', %s, '%c', '2026-01-02 03:04:%02d')",
+				i, i%5, i*7919%3000, []string{"NULL", "1.25", "-3.5"}[i%3], 'a'+byte(i%2), i%60))
+		}
+		b.run(alice, "INSERT INTO chat.m VALUES "+strings.Join(rows, ", "))
+	}
+	b.run(root, "ALTER TABLE chat.m ADD COLUMN n INT DEFAULT 7")
+	b.run(alice, "UPDATE chat.m SET n = 8 WHERE id % 11 = 0")
+	queries := []string{
+		"SELECT COUNT(*), SUM(price), MIN(body), MAX(id) FROM chat.m",
+		"SELECT room, COUNT(*), SUM(n) FROM chat.m GROUP BY room",
+		"SELECT tag, AVG(price) FROM chat.m GROUP BY tag ORDER BY tag",
+		"SELECT id FROM chat.m WHERE body LIKE '%99'",
+		"SELECT id, at FROM chat.m WHERE price IS NULL AND tag = 'b' AND n = 8",
+		"SELECT id FROM chat.m WHERE room = 3 AND body > 'body 29'",
+		"SELECT body FROM chat.m WHERE room = 3 ORDER BY id DESC LIMIT 900",
+		"SELECT id, _seq > 0, _deleted FROM chat.m WHERE n + id > 2000",
+		"SELECT _seq FROM chat.m",
+		"SELECT * FROM chat.m ORDER BY body DESC",
+		"SELECT a.id, b.body FROM chat.m a JOIN chat.m b ON b.id = a.id + 1 WHERE a.room = 1",
+		"SELECT DISTINCT at FROM chat.m WHERE id BETWEEN 100 AND 2500 ORDER BY at",
+		"SELECT id FROM chat.m WHERE (room = 1 OR tag = 'a') AND NOT n = 7",
+		"SELECT COUNT(*) FROM chat.m WHERE room IN (1, 2) AND LENGTH(body) = 8",
+	}
+	before := make([]string, len(queries))
+	for i, sql := range queries {
+		if before[i] = b.list(alice, sql); before[i] == "" {
+			t.Errorf("%s has no rows", sql)
+		}
+	}
+	if got := b.flush("alice"); got != 3000 {
+		t.Fatalf("flushed %d rows", got)
+	}
+	for i, sql := range queries {
+		if got := b.list(alice, sql); got != before[i] {
+			t.Errorf("%s:\n got %.200s\nwant %.200s", sql, got, before[i])
+		}
+	}
+	b.run(alice, "UPDATE chat.m SET n = n + 1 WHERE room = 2")
+	b.run(alice, "DELETE FROM chat.m WHERE tag = 'a' AND price IS NULL")
+	want := b.list(alice, "SELECT * FROM chat.m")
+	b.flush("alice")
+	b.compact("alice")
+	if got := b.list(alice, "SELECT * FROM chat.m"); got != want {
+		t.Error("rows differ after they were moved again")
+	}
+}
+
+// TestCold_DamagedFiles damages one file of two and removes another: what needs
+// them fails and names them, all else goes on.
+func TestCold_DamagedFiles(t *testing.T) {
+	b := coldBench(t, 20, engine.Options{Cold: cold.Options{CacheBytes: 1, FileBytes: 1}})
+	b.run(alice, "INSERT INTO chat.m (id, body) VALUES (21, 'new'), (22, 'newer')")
+	b.flush("alice")
+	var files []string
+	err := filepath.WalkDir(filepath.Join(b.dir, "cold"), func(p string, e fs.DirEntry, err error) error {
+		if strings.HasSuffix(p, ".parquet") && strings.Contains(p, "alice") {
+			files = append(files, p)
+		}
+		return err
+	})
+	if err != nil || len(files) != 2 {
+		t.Fatalf("files %v, %v", files, err)
+	}
+	slices.Sort(files)
+	whole, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, damage := range map[string]func() error{
+		"missing": func() error { return os.Remove(files[0]) },
+		"cut":     func() error { return os.WriteFile(files[0], whole[:len(whole)/2], 0o600) },
+		"changed": func() error {
+			bad := slices.Clone(whole)
+			for i := range len(bad) / 2 {
+				bad[i] ^= 0x40
+			}
+			return os.WriteFile(files[0], bad, 0o600)
+		},
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		for _, sql := range []string{"SELECT body FROM chat.m WHERE id = 5", "SELECT * FROM chat.m",
+			"UPDATE chat.m SET room = 1 WHERE id = 5", "DELETE FROM chat.m WHERE id = 5"} {
+			err := b.fails(alice, fault.Corruption, sql)
+			if err != nil && !strings.Contains(err.Error(), filepath.Base(files[0])) {
+				t.Errorf("%s file: %s does not name it: %v", name, sql, err)
+			}
+		}
+		b.fails(alice, fault.DuplicateKey, "INSERT INTO chat.m (id) VALUES (5)")
+		for sql, want := range map[string]string{
+			"SELECT COUNT(*) FROM chat.m":                                  "22",
+			"SELECT body FROM chat.m WHERE id > 20":                        "new, newer",
+			"SELECT body FROM chat.m ORDER BY id DESC LIMIT 2":             "newer, new",
+			"UPDATE chat.m SET body = 'new' WHERE id = 21 RETURNING body":  "new",
+			"SELECT _deleted FROM chat.m WHERE id = 22 AND body = 'newer'": "false",
+		} {
+			if got := b.list(alice, sql); got != want {
+				t.Errorf("%s file: %s gives %q", name, sql, got)
+			}
+		}
+		if got := b.list(bob, "SELECT COUNT(body) FROM chat.m"); got != "20" {
+			t.Errorf("%s file: bob has %s rows", name, got)
+		}
+	}
+	if err := os.WriteFile(files[0], whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.list(alice, "SELECT body FROM chat.m WHERE id = 5"); got != "alice 5" {
+		t.Errorf("with its file again: %q", got)
 	}
 }

@@ -23,6 +23,7 @@ type compiler struct {
 	top  *selection
 	// closed keeps the compiler from asking the library for anything.
 	closed bool
+	used   []int // positions of the columns that were compiled, some twice
 }
 
 // term is a compiled expression. Its kind is that of its values, which may
@@ -180,6 +181,7 @@ func (c *compiler) column(e *ast.ColName) (term, bool) {
 	if i < 0 {
 		return term{}, false
 	}
+	c.used = append(c.used, i)
 	return term{kind: kind, eval: func(row []value.Value) (value.Value, error) {
 		if i >= len(row) {
 			return value.Value{}, fault.New(fault.Internal, "a row has no column %d", i)

@@ -59,10 +59,10 @@ type records interface {
 }
 
 // records returns the rows of a span as the statement sees them.
-func (t *target) records(s span, reverse bool) records {
+func (t *target) records(s span, reverse bool, n table.Need) records {
 	env := t.run.env
 	stored := t.store.Scan(t.run.ctx, env.View, t.owner,
-		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse})
+		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse, Need: n})
 	rows := records(stored)
 	if t.expired > 0 {
 		rows = &unexpired{stored, t.expired}

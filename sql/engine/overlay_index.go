@@ -18,10 +18,10 @@ import (
 
 // indexed returns the rows of a span of an index as the statement sees them, in
 // the order of the index.
-func (t *target) indexed(x *ddl.Index, s span, reverse bool) records {
+func (t *target) indexed(x *ddl.Index, s span, reverse bool, n table.Need) records {
 	env := t.run.env
 	stored := &unexpiredIndexed{t.store.RowsByIndex(t.run.ctx, env.View, t.owner, x.ID,
-		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse}), t.expired}
+		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse, Need: n}), t.expired}
 	if env.Pending == nil || env.Pending.Len() == 0 {
 		return stored
 	}
@@ -115,7 +115,7 @@ func (t *target) pending(pk []byte) bool {
 // byKey returns the rows of some spans of an index as the statement sees them,
 // in the order of the primary key. The keys are held in memory, the rows are
 // not.
-func (t *target) byKey(x *ddl.Index, spans []span) records {
+func (t *target) byKey(x *ddl.Index, spans []span, n table.Need) records {
 	env := t.run.env
 	var pks [][]byte
 	var pending []*writeset.Write
@@ -131,7 +131,7 @@ func (t *target) byKey(x *ddl.Index, spans []span) records {
 		}
 	}
 	slices.SortFunc(pks, bytes.Compare)
-	rows := records(t.store.RowsByKey(t.run.ctx, env.View, t.owner, pks))
+	rows := records(t.store.RowsByKey(t.run.ctx, env.View, t.owner, pks, n))
 	if t.expired > 0 {
 		rows = &unexpired{rows, t.expired}
 	}

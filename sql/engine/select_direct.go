@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 
@@ -60,6 +61,10 @@ func (run *execution) direct(top *selection) *direct {
 		return nil
 	}
 	d.cursor = src.target.scan(to)
+	d.cursor.needs(c.used)
+	if len(d.filter) == 0 && d.left > 0 {
+		d.cursor.need.Rows = int(min(d.left+d.skip, math.MaxInt32))
+	}
 	d.buf = make([]value.Value, len(d.picks))
 	return d
 }

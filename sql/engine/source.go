@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
@@ -139,6 +140,7 @@ type route struct {
 type cursor struct {
 	t *target
 	route
+	need    table.Need
 	rows    records
 	steps   int
 	decoder decoder
@@ -151,6 +153,19 @@ func (t *target) scan(r route) *cursor {
 	c := &cursor{t: t, route: r, decoder: decoder{t: t}}
 	t.run.cursors.add(c)
 	return c
+}
+
+// needs notes which positions of a row are needed of the cursor.
+func (c *cursor) needs(positions []int) {
+	c.need.Columns = []ident.ColumnID{}
+	for i := range c.t.def.Columns {
+		if slices.Contains(positions, i) {
+			c.need.Columns = append(c.need.Columns, c.t.def.Columns[i].ID)
+		}
+	}
+	if len(c.need.Columns) == len(c.t.def.Columns) {
+		c.need.Columns = nil
+	}
 }
 
 // cursors are the open cursors of an execution. The library does not close
@@ -232,7 +247,7 @@ func (c *cursor) advance() bool {
 		return false
 	}
 	if c.byKey {
-		c.rows, c.spans = c.t.byKey(c.path.index, c.spans), nil
+		c.rows, c.spans = c.t.byKey(c.path.index, c.spans, c.need), nil
 		return true
 	}
 	var s span
@@ -242,9 +257,9 @@ func (c *cursor) advance() bool {
 		s, c.spans = c.spans[0], c.spans[1:]
 	}
 	if c.path.index != nil {
-		c.rows = c.t.indexed(c.path.index, s, c.reverse)
+		c.rows = c.t.indexed(c.path.index, s, c.reverse, c.need)
 	} else {
-		c.rows = c.t.records(s, c.reverse)
+		c.rows = c.t.records(s, c.reverse, c.need)
 	}
 	return true
 }

@@ -206,6 +206,9 @@ func (r *relation) PartitionRows(_ *gms.Context, p gms.Partition) (gms.RowIter, 
 	}
 	pt.spans = append([]span(nil), pt.spans...)
 	c := r.target.scan(route(pt))
+	if r.columns != nil {
+		c.needs(r.columns)
+	}
 	return &rowIter{rel: r, cursor: c, vals: make([]value.Value, r.target.width())}, nil
 }
 

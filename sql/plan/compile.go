@@ -35,8 +35,9 @@ type plan struct {
 	count    bool
 	grouped  *grouping
 	columns  []predicate.Column
-	position []int // of the result's columns among the table's
-	wanted   []int // the table's columns that are needed, ascending
+	position []int            // of the result's columns among the table's
+	wanted   []int            // the table's columns that are needed, ascending
+	needed   []ident.ColumnID // their ids, nil for all
 
 	// The values: of rows to insert, or of a row to change.
 	sets    []assignment
@@ -87,6 +88,12 @@ func compile(t source, literals bool, env *engine.Env) *plan {
 	}
 	if !ok {
 		return nil
+	}
+	if len(p.wanted) < len(p.def.Columns) {
+		p.needed = make([]ident.ColumnID, len(p.wanted))
+		for i, c := range p.wanted {
+			p.needed[i] = p.def.Columns[c].ID
+		}
 	}
 	return p
 }

@@ -69,7 +69,8 @@ func (x *execution) selectRows(ctx context.Context) (handled bool, err error) {
 	case x.single():
 		return x.rows.get(ctx, span.Lo)
 	}
-	span.Want = int(min(max(x.rows.left, 0), math.MaxInt32))
+	span.Rows = int(min(max(x.rows.left, 0), math.MaxInt32))
+	span.Columns, span.Headers = x.needed, len(x.wanted) == 0
 	x.rows.scan = x.scan(ctx, span)
 	return true, nil
 }
@@ -149,6 +150,9 @@ func (r *rows) decode() error {
 
 // decodeWanted reads the columns that the plan needs.
 func (x *execution) decodeWanted(rec *row.Record, dst []value.Value) error {
+	if len(x.wanted) == 0 {
+		return nil
+	}
 	if rec.Schema == x.schema.Version && len(x.wanted) < len(dst) {
 		return x.schema.DecodeColumns(rec, x.wanted, dst)
 	}

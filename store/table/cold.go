@@ -12,9 +12,11 @@ import (
 // Cold reads rows out of segments. It is safe for concurrent use.
 type Cold interface {
 	// Fetch makes records of a user's rows whole, which are cold as of v and have
-	// their Seq. After an error some of them may be whole.
+	// their Seq. After an error some of them may be whole. columns are those that
+	// are needed, nil for all: the others may be NULL, and the record is not Thawed
+	// then.
 	Fetch(ctx context.Context, v *store.View, p store.Partition, u ident.UserID,
-		recs []*row.Record) error
+		columns []ident.ColumnID, recs []*row.Record) error
 }
 
 // thaw returns a cold record whole.
@@ -25,7 +27,7 @@ func (t Table) thaw(
 		return rec, fault.New(fault.Internal,
 			"a row of partition %s is cold, and is read where no cold rows are", t.Part.Name)
 	}
-	err := t.Cold.Fetch(ctx, v, t.Part, u, []*row.Record{&rec})
+	err := t.Cold.Fetch(ctx, v, t.Part, u, nil, []*row.Record{&rec})
 	return rec, err
 }
 
@@ -34,7 +36,8 @@ func (t Table) thaw(
 // grows with the walk, so that who wants few rows has few fetched.
 const (
 	firstLook = 16
-	mostLook  = 1024
+	mostLook  = 4096
+	longLook  = 256     // from here on other columns than are needed are left out
 	lookBytes = 4 << 20 // of rows; what is fetched may be twice that once
 )
 
@@ -43,6 +46,7 @@ type ahead struct {
 	items  []item
 	at     int // of the next one
 	window int // of the next look
+	need   Need
 	ended  bool
 	err    error // what the walk met behind items
 
@@ -57,13 +61,12 @@ type item struct {
 	rec        row.Record
 }
 
-// newAhead returns what is read ahead in a walk of which want rows are wanted, 0
-// for nobody knows how many.
-func newAhead(want int) *ahead {
-	if want <= 0 || want > mostLook {
-		want = firstLook
+func newAhead(n Need) *ahead {
+	window := n.Rows
+	if window <= 0 || window > mostLook {
+		window = firstLook
 	}
-	return &ahead{window: want}
+	return &ahead{window: window, need: n}
 }
 
 // take returns the next row that was read ahead; ok is false when there is none.
@@ -107,7 +110,11 @@ func (a *ahead) fetch(ctx context.Context, t Table, v *store.View, u ident.UserI
 			recs = append(recs, rec)
 		}
 	}
-	a.single = t.Cold == nil || t.Cold.Fetch(ctx, v, t.Part, u, recs) != nil
+	columns := a.need.Columns
+	if a.window < longLook { // whole rows are kept for who asks next
+		columns = nil
+	}
+	a.single = t.Cold == nil || t.Cold.Fetch(ctx, v, t.Part, u, columns, recs) != nil
 	size := 0
 	for _, rec := range recs {
 		size += len(rec.Payload)
@@ -127,6 +134,7 @@ type Keyed struct {
 	table Table
 	view  *store.View
 	user  ident.UserID
+	need  Need
 	pks   [][]byte // to come
 	pk    []byte
 	rec   row.Record
@@ -137,9 +145,9 @@ type Keyed struct {
 // RowsByKey walks the rows that entries of an index name, as Indexed reads
 // them. The caller holds v until Close.
 func (t Table) RowsByKey(
-	ctx context.Context, v *store.View, u ident.UserID, pks [][]byte,
+	ctx context.Context, v *store.View, u ident.UserID, pks [][]byte, n Need,
 ) *Keyed {
-	return &Keyed{ctx: ctx, table: t, view: v, user: u, pks: pks}
+	return &Keyed{ctx: ctx, table: t, view: v, user: u, pks: pks, need: n}
 }
 
 // Next moves to the next row, the first one on the first call.
@@ -157,7 +165,7 @@ func (k *Keyed) Next() bool {
 		return ok && k.give(&it, err) || k.fail(err)
 	}
 	if k.ahead == nil {
-		k.ahead = newAhead(0)
+		k.ahead = newAhead(k.need)
 	}
 	k.ahead.look(k.ctx, k.table, k.view, k.user, it, k.step)
 	first, _, err := k.ahead.take(k.ctx, k.table, k.view, k.user)

@@ -19,6 +19,7 @@ import (
 type freezer struct {
 	segments map[ident.SegmentID][]row.Record
 	last     ident.SegmentID
+	columns  []ident.ColumnID        // of the last Fetch
 	fetched  []int                   // rows of each Fetch
 	fails    func(row.Place) bool    // nil for never
 	lost     map[ident.SegmentID]int // fetches that failed
@@ -32,8 +33,10 @@ var errFrozen = fault.New(fault.StorageUnavailable, "the storage is away")
 
 // Fetch implements table.Cold.
 func (z *freezer) Fetch(
-	ctx context.Context, _ *store.View, _ store.Partition, _ ident.UserID, recs []*row.Record,
+	ctx context.Context, _ *store.View, _ store.Partition, _ ident.UserID,
+	columns []ident.ColumnID, recs []*row.Record,
 ) error {
+	z.columns = columns
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -225,7 +228,7 @@ func TestRows_FetchesInBulk(t *testing.T) {
 		}
 		return fetched, len(f.cold.fetched)
 	}
-	if rows, calls := take(50, table.Span{Reverse: true, Want: 50}); rows != 50 || calls != 1 {
+	if rows, calls := take(50, table.Span{Reverse: true, Need: table.Need{Rows: 50}}); rows != 50 || calls != 1 {
 		t.Errorf("the last 50 fetch %d rows in %d calls", rows, calls)
 	}
 	if rows, _ := take(50, table.Span{Reverse: true}); rows > 150 {
@@ -236,6 +239,13 @@ func TestRows_FetchesInBulk(t *testing.T) {
 	}
 	if rows, calls := take(5000, table.Span{}); rows != 5000 || calls > 12 {
 		t.Errorf("all 5000 rows fetch %d rows in %d calls", rows, calls)
+	}
+	one := table.Span{Need: table.Need{Columns: []ident.ColumnID{3}}}
+	if take(50, one); f.cold.columns != nil {
+		t.Errorf("a few rows are fetched with the columns %v only", f.cold.columns)
+	}
+	if take(5000, one); len(f.cold.columns) != 1 {
+		t.Errorf("many rows are fetched with the columns %v", f.cold.columns)
 	}
 	if rows, _ := take(5000, table.Span{Headers: true}); rows != 0 {
 		t.Errorf("headers fetch %d rows", rows)
@@ -320,7 +330,7 @@ func TestIndexed_Cold(t *testing.T) {
 		t.Errorf("%d rows, %v, fetched %v", rows.Read(), rows.Err(), f.cold.fetched)
 	}
 	f.cold.fetched = nil
-	keyed := f.table.RowsByKey(t.Context(), v, "a", pks)
+	keyed := f.table.RowsByKey(t.Context(), v, "a", pks, table.Need{})
 	for i := 299; i >= 0; i-- {
 		if !keyed.Next() || string(keyed.PK()) != pkOf(i) ||
 			string(keyed.Record().Payload) != fmt.Sprintf("p%d", i) {
@@ -343,7 +353,7 @@ func TestIndexed_Cold(t *testing.T) {
 	if err := failing.Close(); n != 100 || !fault.Is(err, fault.StorageUnavailable) {
 		t.Errorf("%d rows, %v", n, err)
 	}
-	late, n := f.table.RowsByKey(t.Context(), v, "a", pks), 0
+	late, n := f.table.RowsByKey(t.Context(), v, "a", pks, table.Need{}), 0
 	for late.Next() {
 		n++
 	}

@@ -190,8 +190,10 @@ type Indexed struct {
 	user  ident.UserID
 	rec   row.Record
 	read  int
-	span  Span
 	ahead *ahead // nil until a row was cold
+
+	headers bool
+	need    Need
 }
 
 // RowsByIndex is ScanIndex with the rows. ctx ends the reading of cold ones. The
@@ -199,7 +201,8 @@ type Indexed struct {
 func (t Table) RowsByIndex(
 	ctx context.Context, v *store.View, u ident.UserID, x ident.IndexID, s Span,
 ) *Indexed {
-	return &Indexed{Entries: t.ScanIndex(v, u, x, s), ctx: ctx, table: t, view: v, user: u, span: s}
+	return &Indexed{Entries: t.ScanIndex(v, u, x, s), ctx: ctx, table: t, view: v, user: u,
+		headers: s.Headers, need: s.Need} // s itself would not stay on the stack
 }
 
 // Next moves to the next row, the first one on the first call.
@@ -216,7 +219,7 @@ func (r *Indexed) Next() bool {
 	if r.rec, r.err = r.table.named(r.view, r.user, r.pk); r.err != nil {
 		return false
 	}
-	if r.rec.Cold && !r.span.Headers {
+	if r.rec.Cold && !r.headers {
 		return r.lookAhead()
 	}
 	return true
@@ -239,7 +242,7 @@ func (r *Indexed) takeAhead() bool {
 // lookAhead reads ahead from the row that it stands on.
 func (r *Indexed) lookAhead() bool {
 	if r.ahead == nil {
-		r.ahead = newAhead(r.span.Want)
+		r.ahead = newAhead(r.need)
 	}
 	r.read-- // it is counted when it is taken
 	r.ahead.look(r.ctx, r.table, r.view, r.user, r.standsOn(), func() (item, bool, error) {

@@ -168,7 +168,7 @@ func (f *fixture) write(v *store.View, b *store.Batch, u ident.UserID, pk string
 	if present.Cold { // who writes over it has read it
 		ops = ops[:2]
 		place := present.Place()
-		f.must(f.cold.Fetch(f.t.Context(), v, f.table.Part, u, []*row.Record{&present}))
+		f.must(f.cold.Fetch(f.t.Context(), v, f.table.Part, u, nil, []*row.Record{&present}))
 		f.must(f.table.Lose(v, b, u, place.Segment, f.seq))
 	}
 	if found {

@@ -14,12 +14,17 @@ import (
 type Span struct {
 	Lo, Hi  []byte
 	Reverse bool
-	// Want is how many rows the walk will take, 0 when nobody knows. More may be
-	// taken.
-	Want int
+	Need
 	// Headers says that the values of the rows are not needed: records of cold
 	// rows are given as they are.
 	Headers bool
+}
+
+// Need is what whoever walks rows knows of what is needed of them; the zero Need
+// is everything. More may be taken.
+type Need struct {
+	Rows    int              // 0 when nobody knows how many
+	Columns []ident.ColumnID // nil for all; of cold rows others may be NULL
 }
 
 // Rows walks the records of one user, tombstones included. It is used by one
@@ -39,7 +44,7 @@ type Rows struct {
 	table   Table
 	view    *store.View
 	user    ident.UserID
-	want    int
+	need    Need
 	ahead   *ahead // nil until a row was cold
 	key     []byte // of a row from ahead; nil for one that it stands on
 }
@@ -69,7 +74,7 @@ func (t Table) scan(v *store.View, user ident.UserID, s Span) *Rows {
 		r.Hi = row.Key(user, s.Hi)
 	}
 	return &Rows{it: v.Scan(t.Part, r), prefix: len(prefix), headers: s.Headers,
-		table: t, view: v, user: user, want: s.Want}
+		table: t, view: v, user: user, need: s.Need}
 }
 
 // Next moves to the next row, the first one on the first call.
@@ -106,7 +111,7 @@ func (r *Rows) takeAhead() bool {
 // lookAhead reads ahead from the row that it stands on.
 func (r *Rows) lookAhead() bool {
 	if r.ahead == nil {
-		r.ahead = newAhead(r.want)
+		r.ahead = newAhead(r.need)
 	}
 	r.read-- // it is counted when it is taken
 	first, _ := r.standsOn()
