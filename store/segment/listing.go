@@ -22,14 +22,14 @@ const ListingName = "manifest.json"
 // Suffix is what the names of segments end with.
 const Suffix = ".parquet"
 
-const (
-	listingFormat = 1
-	maxListing    = 64 << 20 // bytes
-)
+// MaxListing bounds a Listing that ReadListing reads, in bytes.
+const MaxListing = 64 << 20
+
+const listingFormat = 1
 
 // Listing is what stands beside the segments of a user of a table, or of a shared
-// table, for other programs and for whoever has lost the store. The store does
-// not read it.
+// table, for other programs and for whoever has lost the store. The store
+// reads it only to check it.
 type Listing struct {
 	Table ident.TableID
 	Name  string       // of the table when it was written, with its namespace
@@ -67,22 +67,66 @@ type listedJSON struct {
 
 // Write writes l, with its files in the order of their names.
 func (l *Listing) Write(to io.Writer) error {
-	out := listingJSON{Format: listingFormat, Table: l.Table, Name: l.Name, User: l.User,
-		Files: make([]listedJSON, 0, len(l.Files))}
-	for _, f := range l.Files {
-		if !plainName(f.File) {
-			return fault.New(fault.Internal, "%q is no name of a segment in a folder", f.File)
-		}
-		out.Files = append(out.Files, listedJSON{File: f.File, Schema: f.Schema, Rows: f.Rows,
-			Bytes: f.Bytes, MinKey: f.MinKey, MaxKey: f.MaxKey, MinSeq: f.MinSeq.String(),
-			MaxSeq: f.MaxSeq.String(), Checksum: hex.EncodeToString(f.Checksum[:])})
+	files := slices.SortedFunc(slices.Values(l.Files),
+		func(a, b Listed) int { return strings.Compare(a.File, b.File) })
+	w, err := NewListing(to, l)
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(out.Files, func(a, b listedJSON) int { return strings.Compare(a.File, b.File) })
-	b, err := json.MarshalIndent(out, "", "  ")
+	for i := range files {
+		if err := w.Append(&files[i]); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+// ListingWriter writes a Listing file by file, however many there are.
+type ListingWriter struct {
+	to   io.Writer
+	last string // name of a file
+}
+
+// NewListing begins a Listing of what is appended; the files of l are let alone.
+func NewListing(to io.Writer, l *Listing) (*ListingWriter, error) {
+	b, err := json.MarshalIndent(listingJSON{Format: listingFormat, Table: l.Table, Name: l.Name,
+		User: l.User, Files: []listedJSON{}}, "", "  ")
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "write %s", ListingName)
+	}
+	_, err = to.Write(bytes.TrimSuffix(b, []byte("]\n}")))
+	return &ListingWriter{to: to}, err
+}
+
+// Append writes a file, whose name is to be behind those before.
+func (w *ListingWriter) Append(f *Listed) error {
+	if !plainName(f.File) || f.File <= w.last {
+		return fault.New(fault.Internal, "%q is no name of a segment in a folder, behind %q",
+			f.File, w.last)
+	}
+	const indent = "    "
+	b, err := json.MarshalIndent(listedJSON{File: f.File, Schema: f.Schema, Rows: f.Rows,
+		Bytes: f.Bytes, MinKey: f.MinKey, MaxKey: f.MaxKey, MinSeq: f.MinSeq.String(),
+		MaxSeq: f.MaxSeq.String(), Checksum: hex.EncodeToString(f.Checksum[:])}, indent, "  ")
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "write %s", ListingName)
 	}
-	_, err = to.Write(append(b, '\n'))
+	before := ",\n" + indent
+	if w.last == "" {
+		before = "\n" + indent
+	}
+	w.last = f.File
+	_, err = w.to.Write(append([]byte(before), b...))
+	return err
+}
+
+// Close writes the end. What was written without it does not read.
+func (w *ListingWriter) Close() error {
+	end := "\n  ]\n}\n"
+	if w.last == "" {
+		end = "]\n}\n"
+	}
+	_, err := io.WriteString(w.to, end)
 	return err
 }
 
@@ -94,7 +138,7 @@ func plainName(s string) bool {
 
 // ReadListing reads what Write wrote. Anything else is a fault.Corruption.
 func ReadListing(from io.Reader) (*Listing, error) {
-	b, err := io.ReadAll(io.LimitReader(from, maxListing+1))
+	b, err := io.ReadAll(io.LimitReader(from, MaxListing+1))
 	if err != nil {
 		return nil, fault.Wrap(fault.StorageUnavailable, err, "read %s; try again", ListingName)
 	}
@@ -103,8 +147,8 @@ func ReadListing(from io.Reader) (*Listing, error) {
 		return nil, fault.New(fault.Corruption, "%s is damaged: "+format, args...)
 	}
 	var in listingJSON
-	if len(b) > maxListing {
-		return bad("it is larger than %d bytes", maxListing)
+	if len(b) > MaxListing {
+		return bad("it is larger than %d bytes", MaxListing)
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

@@ -113,6 +113,10 @@ func TestListing_RefusesWhatItIsNot(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	l.Files[0].File = l.Files[1].File
+	if err := l.Write(io.Discard); !fault.Is(err, fault.Internal) {
+		t.Errorf("a file twice: %v", err)
+	}
 	l.Files[0].File = "a/b.parquet"
 	if err := l.Write(io.Discard); !fault.Is(err, fault.Internal) {
 		t.Errorf("a file of another folder: %v", err)
