@@ -1,10 +1,12 @@
 // Package check compares what a table's partitions hold with itself and with the
 // files of its cold rows: every record is read, every index has the entries of
 // the rows and no others, every segment is there, is as it was written, and has
-// the rows that point to it. It finds damage; it mends nothing.
+// the rows that point to it, every folder's listing names its segments. It finds
+// damage; it mends nothing.
 //
 // It holds a view while it checks a shard, and little memory whatever there is
-// to check. It keeps no state and runs no goroutine.
+// to check: at most the entries of one user's segments. It keeps no state and
+// runs no goroutine.
 package check
 
 import (
@@ -24,7 +26,7 @@ const OK = "ok"
 
 // Finding is what is known of one thing after a check.
 type Finding struct {
-	Kind    string // "rows", "index" or "segment"
+	Kind    string // "rows", "index", "segment" or "listing"
 	Name    string // of the partition, the index or the file
 	Shard   ident.ShardID
 	Rows    int64  // that were looked at
@@ -43,7 +45,7 @@ type Env struct {
 type Files func(context.Context, ident.StorageID) (object.Bucket, error)
 
 // MaxFindings bounds the findings that Table returns; when there are more, those
-// of undamaged segments are left out.
+// of undamaged files are left out.
 const MaxFindings = 100_000
 
 // Table checks a table. An error means that it could not go on; damage is no
@@ -96,7 +98,17 @@ func (c *shard) run(ctx context.Context) error {
 		}
 		c.found = append(c.found, f)
 	}
-	return c.segments(ctx)
+	if err := c.segments(ctx); err != nil {
+		return err
+	}
+	return c.listings(ctx)
+}
+
+// add keeps a finding about a file.
+func (c *shard) add(f Finding) {
+	if len(c.found) < MaxFindings || f.Status != OK {
+		c.found = append(c.found, f)
+	}
 }
 
 func (c *shard) begin(kind, name string) Finding {

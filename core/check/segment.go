@@ -2,21 +2,19 @@ package check
 
 import (
 	"context"
-	"crypto/sha256"
-	"io"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/store/manifest"
-	"github.com/kalamdb/kalamdb-go/store/object"
 	"github.com/kalamdb/kalamdb-go/store/row"
 	"github.com/kalamdb/kalamdb-go/store/segment"
 )
 
 // segments checks the files of the shard's manifest.
 func (c *shard) segments(ctx context.Context) error {
-	pointed, first := int64(0), len(c.found)
+	pointed := int64(0)
 	err := manifest.All(c.view, c.part, "", func(u ident.UserID, e *manifest.Entry) error {
 		pointed += int64(e.Live)
 		if e.State != manifest.There {
@@ -26,9 +24,7 @@ func (c *shard) segments(ctx context.Context) error {
 		if err := c.segment(ctx, u, e, &f); err != nil {
 			f.failed(err)
 		}
-		if len(c.found)-first < MaxFindings || f.Status != OK {
-			c.found = append(c.found, f)
-		}
+		c.add(f)
 		return ctx.Err()
 	})
 	if err == nil && pointed != c.cold {
@@ -54,38 +50,27 @@ func (c *shard) segment(ctx context.Context, u ident.UserID, e *manifest.Entry, 
 	case err != nil:
 		return err
 	}
-	if r.Size() != e.Bytes {
-		f.wrong("the file %s has %d bytes, it was written with %d", e.Path, r.Size(), e.Bytes)
-		return nil
-	}
-	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(r.At(ctx), 0, r.Size())); err != nil {
-		return err
-	}
-	if [sha256.Size]byte(sum.Sum(nil)) != e.Checksum {
-		f.wrong("the file %s is not as it was written: its checksum differs", e.Path)
-		return nil
-	}
-	return c.rows(ctx, u, e, r, f)
-}
-
-// rows checks the rows of a file.
-func (c *shard) rows(
-	ctx context.Context, u ident.UserID, e *manifest.Entry, r object.Reader, f *Finding,
-) error {
 	file, err := segment.Open(ctx, r.At(ctx), r.Size(), e.Path)
 	if err != nil {
 		return err
 	}
-	if file.NumRows() != int64(e.Rows) {
-		f.wrong("the file %s has %d rows, its entry says %d", e.Path, file.NumRows(), e.Rows)
+	if l := file.Layout(); l.Table != c.table.ID || l.User != u || l.Schema.Version != e.Schema {
+		f.wrong("the file %s is another: it has rows of table %d, user %q, schema version %d",
+			e.Path, l.Table, l.User, l.Schema.Version)
 		return nil
 	}
+	if err := file.Check(ctx, cold.InfoOf(e)); err != nil {
+		return err
+	}
+	return c.rows(ctx, u, e, file, f)
+}
+
+// rows checks the rows of a file that is as it was written: every pointer to it
+// has to meet the row of its key and its seq.
+func (c *shard) rows(
+	ctx context.Context, u ident.UserID, e *manifest.Entry, file *segment.File, f *Finding,
+) error {
 	l := file.Layout()
-	if l.Table != c.table.ID || l.User != u {
-		f.wrong("the file %s has rows of another table or user", e.Path)
-		return nil
-	}
 	live := uint32(0)
 	scan := file.Scan(l.Key, segment.Prune{})
 	var key []byte
@@ -112,7 +97,7 @@ func (c *shard) rows(
 	if live != e.Live {
 		f.wrong("%d rows of the file %s are in use, its entry says %d", live, e.Path, e.Live)
 	}
-	return c.columns(ctx, file)
+	return nil
 }
 
 // pointsTo reports whether the row with a key points to row i of a segment.
@@ -132,13 +117,4 @@ func (c *shard) pointsTo(f *Finding, u ident.UserID, key []byte, e *manifest.Ent
 			b.Ordinals[i], e.Path, b.Seqs[i], rec.Seq)
 	}
 	return true, nil
-}
-
-// columns reads all values of a file.
-func (c *shard) columns(ctx context.Context, file *segment.File) error {
-	scan := file.Scan(nil, segment.Prune{})
-	for scan.Next(ctx) {
-		continue
-	}
-	return scan.Err()
 }

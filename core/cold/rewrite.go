@@ -73,11 +73,15 @@ func (t *Tier) Rewrite(ctx context.Context, id ident.TableID, s ident.ShardID, u
 	}
 	for {
 		more, err := r.seek()
-		if err != nil || !more {
+		if err == nil && more {
+			err = r.segment(ctx)
+		}
+		if err != nil {
 			return r.report, err
 		}
-		if err := r.segment(ctx); err != nil || r.end == nil {
-			return r.report, err
+		if !more || r.end == nil {
+			r.relist(ctx)
+			return r.report, nil
 		}
 		r.next = r.end
 	}
@@ -177,6 +181,9 @@ func (r *rewrite) segment(ctx context.Context) error {
 		return err
 	}
 	failpoint.Here(failpoint.SegmentThere)
+	if err := t.list(ctx, r.def, r.table.Part, r.user, folderOf(&r.entry)); err != nil {
+		return err
+	}
 	t.meter.segments.Add(1)
 	t.meter.written.Add(int64(r.entry.Rows))
 	r.report.Segments++

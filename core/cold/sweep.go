@@ -46,6 +46,7 @@ func (t *Tier) Sweep(ctx context.Context, def *ddl.Table, s ident.ShardID) (
 	if err := t.DB.WaitOlder(ctx, v); err != nil {
 		return 0, false, err
 	}
+	listed := make(map[folder]bool)
 	for _, g := range list {
 		e, found, err := manifest.Get(v, nil, part, g.user, g.entry.ID)
 		if err != nil {
@@ -53,6 +54,12 @@ func (t *Tier) Sweep(ctx context.Context, def *ddl.Table, s ident.ShardID) (
 		}
 		if !found || e.State != manifest.Dying {
 			continue
+		}
+		if in := folderOf(&e); !listed[in] {
+			if err := t.list(ctx, def, part, g.user, in); err != nil {
+				return deleted, false, err
+			}
+			listed[in] = true
 		}
 		if err := t.bury(ctx, def, s, part, dead{g.user, e}); err != nil {
 			return deleted, false, err

@@ -85,8 +85,9 @@ type Tier struct {
 	blocks *cache[blockKey, *block]
 	meter  meter
 
-	mu   sync.Mutex
-	busy map[ident.SegmentID]bool // being written here
+	mu      sync.Mutex
+	busy    map[ident.SegmentID]bool // being written here
+	listing map[folder]chan struct{} // whose listing is being written; closed when it is
 }
 
 // New returns the cold tier of a database.
@@ -94,8 +95,9 @@ func New(parts Parts, opts Options) *Tier {
 	opts = opts.withDefaults()
 	return &Tier{
 		Parts: parts, opts: opts, busy: make(map[ident.SegmentID]bool),
-		files:  newCache[fileKey, *file](opts.FileBytes),
-		blocks: newCache[blockKey, *block](opts.CacheBytes),
+		listing: make(map[folder]chan struct{}),
+		files:   newCache[fileKey, *file](opts.FileBytes),
+		blocks:  newCache[blockKey, *block](opts.CacheBytes),
 	}
 }
 

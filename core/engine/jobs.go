@@ -64,7 +64,7 @@ func (e *Engine) hotRows(t *ddl.Table) (sum int64, err error) {
 
 // tierIdle reports whether no job works on the files of a table or waits to.
 func (e *Engine) tierIdle(t ident.TableID) bool {
-	for _, kind := range append([]string{job.Sweep}, flush.Writers...) {
+	for _, kind := range flush.Writers {
 		if _, ok := e.jobs.Active(kind, t); ok {
 			return false
 		}

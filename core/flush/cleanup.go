@@ -8,6 +8,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
@@ -122,10 +123,16 @@ func (m *Mover) deleteFiles(ctx context.Context, w *job.Work, part store.Partiti
 ) {
 	v := m.DB.View()
 	defer v.Release()
+	listing := "" // that was deleted
 	err = manifest.All(v, part, "", func(_ ident.UserID, e *manifest.Entry) error {
 		bucket, err := m.Bucket(ctx, e.Storage)
 		if fault.Is(err, fault.NotFound) { // the storage was dropped, and its files left to whoever did
 			return nil
+		}
+		at := cold.ListingPath(e)
+		if of := string(e.Storage) + ":" + at; err == nil && of != listing {
+			err = bucket.Delete(ctx, at)
+			listing = of
 		}
 		if err == nil {
 			err = bucket.Delete(ctx, e.Path)

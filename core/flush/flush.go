@@ -61,7 +61,7 @@ func (m *Mover) Kinds() []job.Kind {
 const rewriting = "rewrite"
 
 // Writers are the kinds of jobs that write files of a table.
-var Writers = []string{job.Flush, job.Compact, job.Retain}
+var Writers = []string{job.Flush, job.Compact, job.Retain, job.Sweep}
 
 // table returns the table of a job, whose rows may go cold.
 func (m *Mover) table(w *job.Work) (*ddl.Table, error) {
