@@ -62,7 +62,8 @@ type records interface {
 func (t *target) records(s span, reverse bool, n table.Need) records {
 	env := t.run.env
 	stored := t.store.Scan(t.run.ctx, env.View, t.owner,
-		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse, Need: n})
+		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse})
+	stored.Need(n)
 	rows := records(stored)
 	if t.expired > 0 {
 		rows = &unexpired{stored, t.expired}

@@ -21,7 +21,8 @@ import (
 func (t *target) indexed(x *ddl.Index, s span, reverse bool, n table.Need) records {
 	env := t.run.env
 	stored := &unexpiredIndexed{t.store.RowsByIndex(t.run.ctx, env.View, t.owner, x.ID,
-		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse, Need: n}), t.expired}
+		table.Span{Lo: s.lo, Hi: s.hi, Reverse: reverse}), t.expired}
+	stored.Need(n)
 	if env.Pending == nil || env.Pending.Len() == 0 {
 		return stored
 	}

@@ -63,7 +63,6 @@ func (x *execution) groupRows(ctx context.Context, s table.Span, empty bool) (bo
 		g.last = g.add(nil)
 	}
 	vals := make([]value.Value, len(x.def.Columns))
-	s.Columns, s.Headers = x.needed, len(x.wanted) == 0
 	err := x.rows.each(ctx, s, empty, func(rec *row.Record) error {
 		if err := x.decodeWanted(rec, vals); err != nil {
 			return err

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
@@ -87,10 +88,16 @@ type scanner interface {
 
 // scan walks the rows of a span of the path.
 func (x *execution) scan(ctx context.Context, s table.Span) scanner {
+	s.Headers = s.Headers || len(x.wanted) == 0
+	n := table.Need{Rows: int(min(max(x.rows.left, 0), math.MaxInt32)), Columns: x.needed}
 	if x.path.index != nil {
-		return x.store.RowsByIndex(ctx, x.env.View, x.user, x.path.index.ID, s)
+		rows := x.store.RowsByIndex(ctx, x.env.View, x.user, x.path.index.ID, s)
+		rows.Need(n)
+		return rows
 	}
-	return x.store.Scan(ctx, x.env.View, x.user, s)
+	rows := x.store.Scan(ctx, x.env.View, x.user, s)
+	rows.Need(n)
+	return rows
 }
 
 // usable reports whether the path may be read: an index must be complete in the

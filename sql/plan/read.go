@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"math"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/system"
@@ -69,8 +68,6 @@ func (x *execution) selectRows(ctx context.Context) (handled bool, err error) {
 	case x.single():
 		return x.rows.get(ctx, span.Lo)
 	}
-	span.Rows = int(min(max(x.rows.left, 0), math.MaxInt32))
-	span.Columns, span.Headers = x.needed, len(x.wanted) == 0
 	x.rows.scan = x.scan(ctx, span)
 	return true, nil
 }
@@ -271,7 +268,6 @@ func (r *rows) each(
 // countRows counts the rows and makes the number the only row.
 func (x *execution) countRows(ctx context.Context, s table.Span, empty bool) (bool, error) {
 	n := int64(0)
-	s.Headers = true
 	err := x.rows.each(ctx, s, empty, func(*row.Record) error {
 		n++
 		return nil

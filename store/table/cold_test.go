@@ -203,10 +203,12 @@ func TestRows_FetchesInBulk(t *testing.T) {
 	f := frozen(t, 5000)
 	v := f.db.View()
 	defer v.Release()
+	var need table.Need
 	take := func(n int, s table.Span) (fetched, fetches int) {
 		t.Helper()
 		f.cold.fetched = nil
 		rows := f.table.Scan(t.Context(), v, "a", s)
+		rows.Need(need)
 		for i := range n {
 			at := i
 			if s.Reverse {
@@ -228,9 +230,11 @@ func TestRows_FetchesInBulk(t *testing.T) {
 		}
 		return fetched, len(f.cold.fetched)
 	}
-	if rows, calls := take(50, table.Span{Reverse: true, Need: table.Need{Rows: 50}}); rows != 50 || calls != 1 {
+	need.Rows = 50
+	if rows, calls := take(50, table.Span{Reverse: true}); rows != 50 || calls != 1 {
 		t.Errorf("the last 50 fetch %d rows in %d calls", rows, calls)
 	}
+	need.Rows = 0
 	if rows, _ := take(50, table.Span{Reverse: true}); rows > 150 {
 		t.Errorf("the last 50 without a limit fetch %d rows", rows)
 	}
@@ -240,11 +244,11 @@ func TestRows_FetchesInBulk(t *testing.T) {
 	if rows, calls := take(5000, table.Span{}); rows != 5000 || calls > 12 {
 		t.Errorf("all 5000 rows fetch %d rows in %d calls", rows, calls)
 	}
-	one := table.Span{Need: table.Need{Columns: []ident.ColumnID{3}}}
-	if take(50, one); f.cold.columns != nil {
+	need.Columns = []ident.ColumnID{3}
+	if take(50, table.Span{}); f.cold.columns != nil {
 		t.Errorf("a few rows are fetched with the columns %v only", f.cold.columns)
 	}
-	if take(5000, one); len(f.cold.columns) != 1 {
+	if take(5000, table.Span{}); len(f.cold.columns) != 1 {
 		t.Errorf("many rows are fetched with the columns %v", f.cold.columns)
 	}
 	if rows, _ := take(5000, table.Span{Headers: true}); rows != 0 {

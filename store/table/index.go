@@ -202,8 +202,11 @@ func (t Table) RowsByIndex(
 	ctx context.Context, v *store.View, u ident.UserID, x ident.IndexID, s Span,
 ) *Indexed {
 	return &Indexed{Entries: t.ScanIndex(v, u, x, s), ctx: ctx, table: t, view: v, user: u,
-		headers: s.Headers, need: s.Need} // s itself would not stay on the stack
+		headers: s.Headers}
 }
+
+// Need is Rows.Need.
+func (r *Indexed) Need(n Need) { r.need = n }
 
 // Next moves to the next row, the first one on the first call.
 func (r *Indexed) Next() bool {

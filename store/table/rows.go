@@ -14,7 +14,6 @@ import (
 type Span struct {
 	Lo, Hi  []byte
 	Reverse bool
-	Need
 	// Headers says that the values of the rows are not needed: records of cold
 	// rows are given as they are.
 	Headers bool
@@ -74,8 +73,12 @@ func (t Table) scan(v *store.View, user ident.UserID, s Span) *Rows {
 		r.Hi = row.Key(user, s.Hi)
 	}
 	return &Rows{it: v.Scan(t.Part, r), prefix: len(prefix), headers: s.Headers,
-		table: t, view: v, user: user, need: s.Need}
+		table: t, view: v, user: user}
 }
+
+// Need says what is needed of the rows, before the first Next. It is no part of the
+// Span, whose keys would not stay on the caller's stack then.
+func (r *Rows) Need(n Need) { r.need = n }
 
 // Next moves to the next row, the first one on the first call.
 func (r *Rows) Next() bool {
