@@ -176,9 +176,13 @@ func (p *parser) explain() (Kind, Node, error) {
 		"VERBOSE":
 		return 0, nil, p.unsupported("EXPLAIN %s is not supported; use EXPLAIN SELECT", word)
 	default:
-		if start.Kind != LeftParen {
-			return 0, nil, p.failExpected("a SELECT to explain")
+		if start.Kind == LeftParen {
+			break
 		}
+		if next := p.i + 1; word != "" && (next == len(p.toks) || p.toks[next].Kind == Dot) {
+			return 0, nil, p.unsupported("EXPLAIN of a table is not supported; use DESCRIBE")
+		}
+		return 0, nil, p.failExpected("a SELECT to explain")
 	}
 	n.Offset = int(start.Start - p.toks[0].Start)
 	n.Query = p.src[start.Start:p.toks[len(p.toks)-1].End]
@@ -317,58 +321,6 @@ func (p *parser) drop() (Kind, Node, error) {
 	return 0, nil, p.object(wordDrop,
 		[]string{"NAMESPACE", "USER", "SHARED", "STREAM", "TABLE", "INDEX", wordStorage},
 		otherObjects)
-}
-
-// otherShows are the SHOW statements that are refused by name.
-var otherShows = []string{
-	"BACKUP", "BINARY", "BINLOG", "CHARACTER", "CHARSET", "CLUSTER", "COLLATION", "COUNT", "ENGINE",
-	"ENGINES", "ERRORS", "EVENTS", "EXPORTS", "FLOW", "FLOWS", "FULL", "FUNCTION", "GLOBAL", "GRANTS",
-	"MASTER", "OPEN", "PLUGINS", "PRIVILEGES",
-	"PROCEDURE", "PROCESSLIST", "PROFILE", "REPLICA", "SESSION", "SLAVE", "STATUS",
-	"STORAGE", "TABLE", "TRIGGERS", "VARIABLES", "WARNINGS",
-}
-
-func (p *parser) show() (Kind, Node, error) {
-	p.next()
-	switch {
-	case p.accept("NAMESPACES"), p.accept("DATABASES"), p.accept("SCHEMAS"):
-		return p.complete(ShowNamespaces, &ast.ShowNamespaces{})
-	case p.accept("USERS"):
-		return p.complete(ShowUsers, &ast.ShowUsers{})
-	case p.accept("SETTINGS"):
-		return p.complete(ShowSettings, &ast.ShowSettings{})
-	case p.accept("LIVE"):
-		if err := p.expect("QUERIES"); err != nil {
-			return 0, nil, err
-		}
-		return p.complete(ShowLiveQueries, &ast.ShowLiveQueries{})
-	case p.accept("STREAMS"):
-		return p.complete(ShowStreams, &ast.ShowStreams{})
-	case p.accept("JOBS"):
-		return p.complete(ShowJobs, &ast.ShowJobs{})
-	case p.accept("MANIFEST"):
-		return p.showManifest()
-	case p.accept("STATS"):
-		return p.showStats()
-	case p.accept("STORAGES"):
-		return p.complete(ShowStorages, &ast.ShowStorages{})
-	case p.accept("TABLES"):
-		return p.showTables()
-	case p.accept("COLUMNS"), p.accept("FIELDS"):
-		if !p.accept("IN") {
-			if err := p.expect("FROM"); err != nil {
-				return 0, nil, err
-			}
-		}
-		return p.describeTable()
-	case p.accept("INDEX"), p.accept("INDEXES"), p.accept("KEYS"):
-		return p.showIndexes()
-	case p.accept(wordCreate):
-		return p.showCreate()
-	}
-	return 0, nil, p.object(wordShow, []string{"NAMESPACES", "TABLES", "USERS", "SETTINGS",
-		"LIVE", "STREAMS", "STORAGES", "JOBS", "MANIFEST", "STATS", "COLUMNS", "INDEX", "CREATE"},
-		otherShows)
 }
 
 // clearCache reads CLEAR CACHE.

@@ -173,5 +173,6 @@ func (g *gate) escape(e ast.Expr) error {
 			return nil
 		}
 	}
+	g.run.blame("ESCAPE")
 	return fault.New(fault.InvalidSQL, "ESCAPE takes one character in quotes, or a parameter")
 }

@@ -47,6 +47,9 @@ func (e *Engine) parse(text string, env *Env) (st *parsed, err error) {
 	if st.Statement, err = parseText(p.main); err != nil {
 		return nil, r.unoffered(err)
 	}
+	if err := r.using(st.Statement); err != nil {
+		return nil, err
+	}
 	r.writtenNames(st.Statement, "", 0)
 	if p.conflict != nil {
 		if st.conflict, err = p.conflict.parse(); err != nil {

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 )
@@ -44,6 +46,9 @@ func (r *rewriter) unoffered(err error) error {
 		if depth == 0 && r.wordAt(0, "UPDATE") && r.wordAt(i, "FROM") {
 			return r.unsupported(i, "UPDATE ... FROM is not offered; use UPDATE t JOIN u ON ... SET ...")
 		}
+		if depth == 0 && r.deletesUsing(i) {
+			return r.unsupported(i, "%s", noUsing)
+		}
 		for _, c := range unknownClauses {
 			if r.begins(i, c.words) {
 				return r.unsupported(i, "%s", c.message)
@@ -51,6 +56,42 @@ func (r *rewriter) unoffered(err error) error {
 		}
 	}
 	return err
+}
+
+const noUsing = "DELETE ... USING of other tables is not offered; " +
+	"use DELETE t FROM t JOIN u ON ... WHERE ..."
+
+// deletesUsing reports whether the token i is the USING of DELETE FROM t USING.
+func (r *rewriter) deletesUsing(i int) bool {
+	if !r.begins(0, []string{"DELETE", "FROM"}) || !r.wordAt(i, "USING") {
+		return false
+	}
+	for at := range i {
+		if r.wordAt(at, "JOIN", "WHERE") {
+			return false
+		}
+	}
+	return true
+}
+
+// using refuses a DELETE FROM t USING u, which joins t with u in other databases.
+// In ours USING names t too, as in MySQL.
+func (r *rewriter) using(st ast.Statement) error {
+	d, ok := st.(*ast.Delete)
+	if !ok || len(d.Targets) != 1 {
+		return nil
+	}
+	for _, t := range namedTables(d.TableExprs, nil) {
+		if exposedName(t) == d.Targets[0].Name.String() {
+			return nil
+		}
+	}
+	for i := range r.tokens {
+		if r.deletesUsing(i) {
+			return r.unsupported(i, "%s", noUsing)
+		}
+	}
+	return nil
 }
 
 // begins reports whether words stand at the token i.
