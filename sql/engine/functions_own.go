@@ -47,6 +47,7 @@ func (e *Engine) functions() map[string]gms.Function {
 	}
 	maps.Copy(m, totals())
 	maps.Copy(m, remainders())
+	maps.Copy(m, shifts())
 	m["json_length"] = gms.FunctionN{Name: "json_length", Fn: newJSONLength}
 	e.guard(m)
 	return m

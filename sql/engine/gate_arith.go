@@ -3,6 +3,8 @@ package engine
 import (
 	gms "github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/expression"
+	"github.com/dolthub/go-mysql-server/sql/expression/function"
+	"github.com/dolthub/go-mysql-server/sql/types"
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
 )
 
@@ -16,10 +18,8 @@ func (g *gate) computed(e *ast.BinaryExpr) ast.Expr {
 	default:
 		return e
 	}
-	for _, side := range []ast.Expr{e.Left, e.Right} {
-		if _, interval := side.(*ast.IntervalExpr); interval {
-			return e
-		}
+	if shifted := shift(e); shifted != nil {
+		return shifted
 	}
 	switch {
 	case g.isNull(e.Left) || g.isNull(e.Right):
@@ -29,6 +29,26 @@ func (g *gate) computed(e *ast.BinaryExpr) ast.Expr {
 			&ast.AliasedExpr{Expr: e.Left}, &ast.AliasedExpr{Expr: e.Right}}}
 	}
 	return e
+}
+
+// shift returns the call of ours that stands for value + INTERVAL or value -
+// INTERVAL, nil when e is other.
+func shift(e *ast.BinaryExpr) ast.Expr {
+	of, by, name := e.Left, e.Right, later
+	if _, first := of.(*ast.IntervalExpr); first && e.Operator == ast.PlusStr {
+		of, by = by, of
+	}
+	if _, interval := by.(*ast.IntervalExpr); !interval {
+		if _, interval = of.(*ast.IntervalExpr); interval {
+			return e // which is refused
+		}
+		return nil
+	}
+	if e.Operator == ast.MinusStr {
+		name = earlier
+	}
+	return &ast.FuncExpr{Name: ast.NewColIdent(name), Exprs: ast.SelectExprs{
+		&ast.AliasedExpr{Expr: of}, &ast.AliasedExpr{Expr: by}}}
 }
 
 // negated is computed for an operator before its operand.
@@ -58,6 +78,40 @@ func (g *gate) isNull(e ast.Expr) bool {
 		return null && e.Type.Type == expression.ConvertToSigned
 	}
 	return false
+}
+
+// later and earlier are the functions that + INTERVAL and - INTERVAL call. Nobody
+// else can.
+const (
+	later   = "kalam_later"
+	earlier = "kalam_earlier"
+)
+
+// shifts are + and - with an INTERVAL. A TIME stays one, as in MySQL; the library
+// makes a time of today of it.
+func shifts() map[string]gms.Function {
+	of := func(name string, time func(*gms.Context, ...gms.Expression) (gms.Expression, error),
+		other func(l, r gms.Expression) *expression.Arithmetic,
+	) gms.Function {
+		return gms.FunctionN{Name: name, Fn: func(ctx *gms.Context, args ...gms.Expression) (
+			gms.Expression, error,
+		) {
+			if len(args) != 2 {
+				return nil, gms.ErrInvalidArgumentNumber.New(name, 2, len(args))
+			}
+			if ctx == nil {
+				ctx = gms.NewEmptyContext()
+			}
+			if types.IsTimespan(args[0].Type(ctx)) {
+				return time(ctx, args...)
+			}
+			return other(args[0], args[1]), nil
+		}}
+	}
+	return map[string]gms.Function{
+		later:   of(later, function.NewDateAdd, expression.NewPlus),
+		earlier: of(earlier, function.NewDateSub, expression.NewMinus),
+	}
 }
 
 // remainder is the function that % calls.

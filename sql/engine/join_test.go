@@ -86,7 +86,7 @@ func TestUpdate_OfJoinedTablesRefuses(t *testing.T) {
 		{fault.Unsupported, "DELETE m, r FROM " + join},
 		{fault.TableNotFound, "DELETE rooms FROM messages WHERE id = 1"},
 		{fault.TableNotFound, "DELETE x FROM " + join},
-		{fault.TableNotFound, "DELETE FROM messages USING rooms WHERE rooms.id = 1"},
+		{fault.Unsupported, "DELETE FROM messages USING rooms WHERE rooms.id = 1"},
 		{fault.PermissionDenied, "UPDATE messages m JOIN chat.bob.messages b ON b.id = m.id SET m.body = b.body"},
 		{fault.PermissionDenied, "UPDATE messages m JOIN chat.bob.messages b ON b.id = m.id SET b.body = m.body"},
 		{fault.PermissionDenied, "DELETE b FROM messages m JOIN chat.bob.messages b ON b.id = m.id"},

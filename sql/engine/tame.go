@@ -41,6 +41,9 @@ func tame(ctx *gms.Context, n gms.Node) (gms.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if out, _, err = transform.NodeWithOpaque(ctx, out, settleSet); err != nil {
+		return nil, err
+	}
 	out, _, err = transform.NodeWithOpaque(ctx, out, skipLate)
 	return out, err
 }
