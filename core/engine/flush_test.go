@@ -177,25 +177,28 @@ func TestEngine_CleansUp(t *testing.T) {
 // only when their rows are old.
 func TestEngine_FlushesByPolicy(t *testing.T) {
 	dir := t.TempDir()
+	now, move := at(time.Now())
 	b := open(t, dir, engine.Options{
-		RootPassword: "a password", FlushCheck: 10 * time.Millisecond,
-		Flush: flush.Policy{MinRows: 10, MaxAge: 3 * time.Second},
+		RootPassword: "a password", FlushCheck: 10 * time.Millisecond, Now: now,
+		Flush: flush.Policy{MinRows: 10, MaxAge: time.Hour},
 	})
 	b.chat()
 	b.fill(alice, 0, 30)
 	b.fill(bob, 0, 3)
 	b.run(root, "ALTER TABLE chat.messages SET (FLUSH_POLICY = 'rows:25,interval:1s')")
 	const there = "SELECT user_id, rows FROM system.manifest WHERE status = 'there' ORDER BY user_id"
-	wait := func(want string) {
-		t.Helper()
-		testkit.Eventually(t, 20*time.Second, want, func() bool { return b.rows(root, there) == want })
-	}
-	wait("alice 30")
+	testkit.Eventually(t, 20*time.Second, "alice's rows in a segment", func() bool {
+		move(time.Second)
+		return b.rows(root, there) == "alice 30"
+	})
 	testkit.Eventually(t, 20*time.Second, "the job to tell what it did", func() bool {
 		return b.rows(root, "SELECT message, user_id FROM system.jobs WHERE rows = 30") ==
 			"30 rows of 1 users in 1 segments; 1 users wait until they have more rows system"
 	})
-	wait("alice 30\nbob 3")
+	testkit.Eventually(t, 20*time.Second, "bob's rows to be old enough", func() bool {
+		move(time.Minute)
+		return b.rows(root, there) == "alice 30\nbob 3"
+	})
 	b.run(root, "ALTER TABLE chat.messages SET (FLUSH_POLICY = 'none')")
 	b.fill(alice, 100, 30)
 	b.want(root, "30", "SELECT max(rows) FROM system.manifest")

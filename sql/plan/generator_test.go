@@ -264,6 +264,10 @@ func (g *generator) concat(c int) string {
 	}
 	list := []string{g.name(from)}
 	for range 1 + g.IntN(2) {
+		if g.one(2) {
+			list = append(list, "' and more'")
+			continue
+		}
 		before := len(g.params)
 		cell := g.cell(c)
 		for strings.Contains(fmt.Sprint(cell, g.params[before:]), "2e99999") {
