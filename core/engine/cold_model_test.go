@@ -35,9 +35,13 @@ type weather struct {
 	r    *rand.Rand
 	down bool
 
-	// meanwhile is called when a file was written and nothing points to it yet.
+	// meanwhile is called when a file was written and nothing points to it yet, by
+	// what runs with a context of stepping: jobs of the engine write files too.
 	meanwhile func()
 }
+
+// stepping marks the contexts of a test's own steps.
+type stepping struct{}
 
 var errDown = fault.New(fault.StorageUnavailable, "the storage is down; try again")
 
@@ -74,7 +78,7 @@ func (b shakyBucket) Put(ctx context.Context, path string, write func(io.Writer)
 		}
 		return b.state.strikes() // when all of it was sent
 	})
-	if b.state.meanwhile != nil {
+	if ctx.Value(stepping{}) != nil && b.state.meanwhile != nil {
 		b.state.meanwhile()
 	}
 	return err
@@ -186,21 +190,22 @@ func (m *tiers) who() engine.Identity { return []engine.Identity{alice, bob}[m.r
 func (m *tiers) step() {
 	m.t.Helper()
 	who := m.who()
+	ctx := context.WithValue(m.t.Context(), stepping{}, true)
 	m.state.meanwhile = func() { m.write(who) }
 	defer func() { m.state.meanwhile = nil }()
 	switch n := m.r.IntN(40); {
 	case n < 3:
 		m.move(func() (cold.Report, error) {
-			return m.db.Flush(m.t.Context(), "chat", "m", who.Caller)
+			return m.db.Flush(ctx, "chat", "m", who.Caller)
 		})
 	case n == 3:
-		m.move(func() (cold.Report, error) { return m.db.Flush(m.t.Context(), "chat", "m", "") })
+		m.move(func() (cold.Report, error) { return m.db.Flush(ctx, "chat", "m", "") })
 	case n == 4:
 		m.move(func() (cold.Report, error) {
-			return m.db.Compact(m.t.Context(), "chat", "m", who.Caller)
+			return m.db.Compact(ctx, "chat", "m", who.Caller)
 		})
 	case n == 5:
-		_, err := m.db.SweepCold(m.t.Context(), "chat", "m")
+		_, err := m.db.SweepCold(ctx, "chat", "m")
 		m.excuse(err)
 	case n == 6 && m.dir != "" && m.r.IntN(3) == 0:
 		m.close()
