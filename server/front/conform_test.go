@@ -245,6 +245,15 @@ var requests = map[string]string{
 	"a large header":             head + "X-A: " + strings.Repeat("a", 20000) + "\r\nContent-Length: 4\r\n\r\nabcd" + full,
 	"a header that is too large": head + "X-A: " + strings.Repeat("a", 2<<20) + "\r\nContent-Length: 4\r\n\r\nabcd",
 	"something behind":           full + "garbage",
+	"a byte behind":              full + "P",
+	"three bytes behind":         full + "POS",
+	"four bytes behind":          full + "POST",
+	"an empty line behind":       full + "\r\n",
+	"lines behind":               full + "\n\r\r\n\n" + full,
+	"a line between":             full + "\r\n" + full,
+	"a line between and a byte":  full + "\r\nPOS",
+	"a cut line behind":          full + "\r\n\r0 * HTTP/0.0\r\n\r\n",
+	"a byte":                     "P",
 	"TLS":                        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 }
 

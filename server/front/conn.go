@@ -35,6 +35,8 @@ type conn struct {
 	cancel  context.CancelFunc
 	request *http.Request // the same for all, filled anew for each
 
+	behind bool // an answered request, and it is not known that another one begins
+
 	buf  []byte // what was read; of it
 	used int    // was taken by the present request
 	head head
@@ -83,7 +85,7 @@ func (c *conn) serve() {
 // that the peer is gone or took too long.
 func (c *conn) next() (verdict, error) {
 	for {
-		if len(c.buf) > 0 {
+		if c.begun() {
 			if err := c.begin(); err != nil {
 				return foreign, err
 			}
@@ -96,13 +98,31 @@ func (c *conn) next() (verdict, error) {
 			}
 		}
 		err := c.fill()
-		if err == io.EOF && len(c.buf) > 0 {
+		if err == io.EOF && c.begun() {
 			return foreign, nil // net/http knows what to say of a head that is cut
 		}
 		if err != nil {
 			return foreign, err
 		}
 	}
+}
+
+// nextBegins is how many bytes net/http takes for the beginning of a request behind
+// another. Fewer before the connection ends are not answered.
+const nextBegins = 4
+
+// begun reports whether what was read begins a request. Behind another there may
+// be ends of lines, which net/http forgives old clients.
+func (c *conn) begun() bool {
+	if c.behind && len(c.buf) >= nextBegins {
+		n := 0
+		for n < nextBegins && (c.buf[n] == '\r' || c.buf[n] == '\n') {
+			n++
+		}
+		c.buf = append(c.buf[:0], c.buf[n:]...)
+		c.behind = false
+	}
+	return len(c.buf) > 0 && !c.behind
 }
 
 // begin notes that a request has begun to come. Its head has a time of its own.
@@ -120,6 +140,7 @@ func (c *conn) begin() error {
 // rest makes ready for the next request. It returns false when there is to be
 // none.
 func (c *conn) rest() bool {
+	c.behind = true
 	left := copy(c.buf, c.buf[c.used:])
 	c.buf, c.used = c.buf[:left], 0
 	if left == 0 && cap(c.buf) > firstBuffer {
