@@ -45,6 +45,17 @@ type ShardID uint16
 // SystemShard is the group of the system tables.
 const SystemShard ShardID = 0
 
+// NodeID is the number of a server in a cluster, from 1 to MaxNode. It is never used
+// again once the node has left.
+type NodeID uint16
+
+// SingleNode is the number of a server without a cluster. The first node of a
+// cluster has it too.
+const SingleNode NodeID = 1
+
+// MaxNode is the highest number of a node: it is part of ids that nodes generate.
+const MaxNode NodeID = 1023
+
 // LiveID names a live query on its node.
 type LiveID string
 

@@ -5,6 +5,8 @@ package replica
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -33,7 +35,39 @@ type Log interface {
 	// shard: after readers see it, and before it is answered. What was read since
 	// the number was taken is what an answered write has left while it stays.
 	Changes(s ident.ShardID) uint64
+	// Barrier returns once readers on this node see all that was answered, by
+	// whatever node, before the call on the shards. It fails with NO_QUORUM when
+	// that can't be known within a bound, and with Elsewhere for a shard that has no
+	// replica here.
+	Barrier(ctx context.Context, shards ...ident.ShardID) error
+	// Fresh reports whether what readers on this node see of a shard is at most age
+	// old. It does not block.
+	Fresh(s ident.ShardID, age time.Duration) bool
+	// Holds reports whether readers on this node see shard s.
+	Holds(s ident.ShardID) bool
+	// Leader returns the node that leads a shard and the term of that, as far as
+	// this node knows; 0 for unknown.
+	Leader(s ident.ShardID) (node ident.NodeID, term uint64)
+	// Node is this node.
+	Node() ident.NodeID
 	// Close refuses further commands, finishes those that are queued and
 	// returns when all is durable.
 	Close() error
+}
+
+// Elsewhere says that a request is to be run on another node, unchanged and with the
+// credentials of its sender. Nothing of it was done here.
+type Elsewhere struct {
+	Shard ident.ShardID
+	// Leader asks for the shard's leader; else any node will do that holds the
+	// shard.
+	Leader bool
+}
+
+// Error implements error.
+func (e *Elsewhere) Error() string {
+	if e.Leader {
+		return fmt.Sprintf("the leader of shard %d is another node", e.Shard)
+	}
+	return fmt.Sprintf("shard %d is on other nodes", e.Shard)
 }
