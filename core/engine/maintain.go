@@ -22,19 +22,20 @@ const (
 )
 
 // trimLoop removes history and audit entries that are older than their
-// retention, until ctx ends.
+// retention, until ctx ends. It begins at once: a process that lives shortly, again
+// and again, has to trim as well.
 func (e *Engine) trimLoop(ctx context.Context) {
 	tick := time.NewTicker(trimEvery)
 	defer tick.Stop()
 	for {
+		if err := e.TrimHistory(ctx); err != nil && ctx.Err() == nil {
+			e.opts.Logger.Error("trim history; it is tried again", "error", err)
+		}
+		if err := e.TrimAudit(ctx); err != nil && ctx.Err() == nil {
+			e.opts.Logger.Error("trim the audit log; it is tried again", "error", err)
+		}
 		select {
 		case <-tick.C:
-			if err := e.TrimHistory(ctx); err != nil && ctx.Err() == nil {
-				e.opts.Logger.Error("trim history; it is tried again", "error", err)
-			}
-			if err := e.TrimAudit(ctx); err != nil && ctx.Err() == nil {
-				e.opts.Logger.Error("trim the audit log; it is tried again", "error", err)
-			}
 		case <-ctx.Done():
 			return
 		}

@@ -1,8 +1,10 @@
 // Package failpoint lets tests end the process at named steps of work that must
 // survive its end at any of them. A binary built with the tag failpoint kills
 // itself (SIGKILL, as a crash would) when the variable FAILPOINT names the step
-// it is at: FAILPOINT=flush_uploaded:3 is the third time. In any other binary
-// Here does nothing and costs nothing.
+// it is at: FAILPOINT=segment_uploaded:3 is the third time. Its clock is ahead by
+// what FAILPOINT_CLOCK says, such as 90s, so that what has to be old is so in the
+// next of its lives. In any other binary Here does nothing and costs nothing, and
+// Now is time.Now.
 package failpoint
 
 // Point is a step at which the process may be ended.

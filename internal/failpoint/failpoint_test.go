@@ -22,21 +22,25 @@ func TestHere(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		tags, env string
-		lines     int
-		killed    bool
-		status    int
+		tags, env, clock string
+		lines            int
+		ahead            string
+		killed           bool
+		status           int
 	}{
-		{"none", "segment_there:3", 5, false, 0},
-		{"failpoint", "", 5, false, 0},
-		{"failpoint", "segment_there", 1, true, -1},
-		{"failpoint", "sweep_dying:3", 3, true, -1},
-		{"failpoint", "sweep_dying:6", 5, false, 0},
-		{"failpoint", "sweep_dieing", 0, false, 2},
-		{"failpoint", "sweep_dying:0", 0, false, 2},
+		{"none", "segment_there:3", "90s", 5, "0s", false, 0},
+		{"failpoint", "", "", 5, "0s", false, 0},
+		{"failpoint", "", "90s", 5, "1m30s", false, 0},
+		{"failpoint", "segment_there", "", 1, "0s", true, -1},
+		{"failpoint", "sweep_dying:3", "", 3, "0s", true, -1},
+		{"failpoint", "sweep_dying:6", "", 5, "0s", false, 0},
+		{"failpoint", "sweep_dieing", "", 0, "", false, 2},
+		{"failpoint", "sweep_dying:0", "", 0, "", false, 2},
+		{"failpoint", "", "late", 0, "", false, 2},
+		{"failpoint", "", "-1s", 0, "", false, 2},
 	} {
 		cmd := exec.Command(filepath.Join(bin, c.tags))
-		cmd.Env = append(os.Environ(), "FAILPOINT="+c.env)
+		cmd.Env = append(os.Environ(), "FAILPOINT="+c.env, "FAILPOINT_CLOCK="+c.clock)
 		out, _ := cmd.Output()
 		state := cmd.ProcessState
 		status, ok := state.Sys().(syscall.WaitStatus)
@@ -44,9 +48,12 @@ func TestHere(t *testing.T) {
 			t.Fatalf("no status of a process: %v", state)
 		}
 		killed := status.Signaled() && status.Signal() == syscall.SIGKILL
-		if got := strings.Count(string(out), "\n"); got != c.lines || killed != c.killed ||
-			state.ExitCode() != c.status {
-			t.Errorf("%s with %q: %d lines, %v", c.tags, c.env, got, state)
+		lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+		_, ahead, _ := strings.Cut(lines[0], " ")
+		if got := strings.Count(string(out), "\n"); got != c.lines || ahead != c.ahead ||
+			killed != c.killed || state.ExitCode() != c.status {
+			t.Errorf("%s with %q and %q: %d lines, ahead by %q, %v", c.tags, c.env, c.clock,
+				got, ahead, state)
 		}
 	}
 }

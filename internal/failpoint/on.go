@@ -8,15 +8,35 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
-// variable says where the process ends.
-const variable = "FAILPOINT"
+// variable says where the process ends, and clock by how much its clock is ahead.
+const (
+	variable = "FAILPOINT"
+	clock    = "FAILPOINT_CLOCK"
+)
 
 var (
 	chosen, left = parse(os.Getenv(variable))
 	hits         atomic.Int64
+	ahead        = parseAhead(os.Getenv(clock))
 )
+
+func parseAhead(s string) time.Duration {
+	if s == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		fmt.Fprintf(os.Stderr, "%s=%s: not a time such as 90s\n", clock, s)
+		os.Exit(2)
+	}
+	return d
+}
+
+// Now returns the time, as far ahead as was chosen.
+func Now() time.Time { return time.Now().Add(ahead) }
 
 // parse reads "point" or "point:n". A test that names no step must not pass as
 // one that never comes to it.

@@ -9,6 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/exec"
 	"github.com/kalamdb/kalamdb-go/core/flush"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/internal/failpoint"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/server/config"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
@@ -64,6 +65,7 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 		},
 		Settings: func() [][]value.Value { return settingRows(c) },
 		Logger:   log,
+		Now:      failpoint.Now, // of a test that ends the server; else time.Now
 	}
 }
 
