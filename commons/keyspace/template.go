@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -116,7 +117,18 @@ func (t Template) Folder(p Place) string {
 
 // SegmentFile returns the path of a segment in the folder of its place.
 func (t Template) SegmentFile(p Place, id ident.SegmentID) string {
-	return t.Folder(p) + "/" + id.String() + ".parquet"
+	return t.Folder(p) + "/" + id.String() + segmentSuffix
+}
+
+const segmentSuffix = ".parquet"
+
+// ParseSegmentFile returns the number of the segment that a file without its folder
+// is called after; ok is false for the name of anything else.
+func ParseSegmentFile(name string) (id ident.SegmentID, ok bool) {
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
+	n, err := strconv.ParseUint(digits, 10, 64)
+	id = ident.SegmentID(n)
+	return id, ok && err == nil && id.String() == digits
 }
 
 // maxElement bounds an element of a path in bytes: file systems stop at 255.

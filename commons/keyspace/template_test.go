@@ -110,3 +110,21 @@ func FuzzTemplate_Folder_keepsUsersApart(f *testing.F) {
 		}
 	})
 }
+
+func TestParseSegmentFile(t *testing.T) {
+	for _, id := range []ident.SegmentID{1, 42, 1<<64 - 1} {
+		file := path.Base(keyspace.UserTemplate.SegmentFile(keyspace.Place{User: "u"}, id))
+		if got, ok := keyspace.ParseSegmentFile(file); !ok || got != id {
+			t.Errorf("%s is %s, %v", file, got, ok)
+		}
+	}
+	for _, other := range []string{
+		"", ".parquet", "part-0.parquet", "42.parquet", "00000000000000000042", "manifest.json",
+		"99999999999999999999.parquet", "+0000000000000000042.parquet",
+		"00000000000000000042.parquet.bak", "000000000000000000042.parquet",
+	} {
+		if got, ok := keyspace.ParseSegmentFile(other); ok {
+			t.Errorf("%q is segment %s", other, got)
+		}
+	}
+}

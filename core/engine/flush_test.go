@@ -267,13 +267,6 @@ func TestEngine_RetainsInTheColdTier(t *testing.T) {
 	b.fill(alice, 0, 10)
 	b.waits("FLUSH TABLE chat.messages", "completed")
 	first := files(t, dir)
-	draft := filepath.Join(dir, "cold", ".kalamdb-draft-1-1") // that a crash has left
-	if err := os.WriteFile(draft, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chtimes(draft, time.Time{}, now().Add(-time.Minute)); err != nil {
-		t.Fatal(err)
-	}
 	b.run(alice, "DELETE FROM chat.messages WHERE id = 4")
 	b.want(alice, "row 4", "SELECT content FROM chat.messages WHERE _deleted = TRUE")
 	move(90 * time.Minute)
@@ -290,10 +283,6 @@ func TestEngine_RetainsInTheColdTier(t *testing.T) {
 	testkit.Eventually(t, 20*time.Second, "the old file to go", func() bool {
 		list := files(t, dir)
 		return len(list) == 1 && list[0] != first[0]
-	})
-	testkit.Eventually(t, 20*time.Second, "the unfinished upload to go", func() bool {
-		_, err := os.Stat(draft)
-		return os.IsNotExist(err)
 	})
 	b.want(alice, "9 row 9", "SELECT count(*), max(content) FROM chat.messages")
 	testkit.Eventually(t, 20*time.Second, "the jobs to end", func() bool {

@@ -17,7 +17,7 @@ import (
 func (e *Engine) openJobs(keeper *exec.Keeper, gen *clock.Generator) (err error) {
 	mover := &flush.Mover{
 		DB: e.db, Catalog: e.catalog, Tier: e.cold, Policy: e.flushPolicy(), Now: e.opts.Now,
-		Started: e.started, Bucket: e.storages.Bucket, Purge: e.purge,
+		Bucket: e.storages.Bucket, Orphans: e.storages.SweepOrphans, Purge: e.purge,
 		Busy: func(t ident.TableID) bool { return e.jobs.Working(t, flush.Writers...) },
 	}
 	o := e.opts.Jobs
@@ -30,8 +30,8 @@ func (e *Engine) openJobs(keeper *exec.Keeper, gen *clock.Generator) (err error)
 	}
 	s := flush.NewScheduler(flush.Env{
 		Tables: e.tieredTables, Hot: e.hotRows, Start: e.jobs.Start, Job: e.jobs.Get,
-		Due: mover.Due, Idle: e.tierIdle, Every: e.opts.FlushCheck, Now: e.opts.Now,
-		Logger: e.opts.Logger,
+		Due: mover.Due, Idle: e.tierIdle, Storages: e.storages.IDs,
+		Every: e.opts.FlushCheck, Now: e.opts.Now, Logger: e.opts.Logger,
 	}, mover.Policy)
 	e.jobs.Supervise("the scheduler of flushes", s.Serve)
 	return nil

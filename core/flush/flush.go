@@ -9,6 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/core/storage"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
@@ -34,9 +35,11 @@ type Mover struct {
 	Tier    Tier
 	Policy  Policy
 	Now     func() time.Time
-	Started time.Time // of the process
 	// Bucket returns the files of a storage.
 	Bucket func(context.Context, ident.StorageID) (object.Bucket, error)
+	// Orphans deletes files that no manifest names; see storage.Registry.
+	Orphans func(ctx context.Context, id ident.StorageID, before time.Time,
+		strike func(map[ident.SegmentID][]string) error) (storage.Orphans, error)
 	// Purge removes what a table keeps of deleted rows beyond its retention.
 	Purge func(context.Context, *ddl.Table) error
 	// Busy reports whether a job writes files of a table.

@@ -24,6 +24,8 @@ type Env struct {
 	// Idle whether none of the jobs that write or rewrite them is there.
 	Due  func(context.Context, *ddl.Table) ([]string, error)
 	Idle func(ident.TableID) bool
+	// Storages returns the storages, which are swept from time to time.
+	Storages func() ([]ident.StorageID, error)
 
 	Every  time.Duration // between two looks; 5 seconds
 	Now    func() time.Time
@@ -36,6 +38,7 @@ type Scheduler struct {
 	env    Env
 	policy Policy
 	tables map[ident.TableID]*schedule
+	sweep  time.Time // when the storages are swept next
 }
 
 // schedule is what a Scheduler remembers of a table.
@@ -54,8 +57,16 @@ func NewScheduler(env Env, policy Policy) *Scheduler {
 	}
 	return &Scheduler{
 		env: env, policy: policy.withDefaults(), tables: make(map[ident.TableID]*schedule),
+		sweep: env.Now().Add(firstSweep),
 	}
 }
+
+// When the storages are swept: after the start, which has other work, and how often
+// then.
+const (
+	firstSweep  = 10 * time.Minute
+	storageWait = 24 * time.Hour
+)
 
 // Serve looks at the tables from time to time, until ctx ends.
 func (s *Scheduler) Serve(ctx context.Context) error {
@@ -76,6 +87,9 @@ func (s *Scheduler) Serve(ctx context.Context) error {
 // Look asks for the flushes that are due now. Where there is no room for
 // another job the tables that are left are looked at the next time.
 func (s *Scheduler) Look(ctx context.Context) error {
+	if err := s.storages(ctx); err != nil {
+		return err
+	}
 	seen := make(map[ident.TableID]bool)
 	for _, t := range s.env.Tables() {
 		seen[t.ID] = true
@@ -86,6 +100,27 @@ func (s *Scheduler) Look(ctx context.Context) error {
 	for id := range s.tables {
 		if !seen[id] {
 			delete(s.tables, id)
+		}
+	}
+	return nil
+}
+
+// storages asks for the sweeps of all storages, when it is time.
+func (s *Scheduler) storages(ctx context.Context) error {
+	if s.env.Now().Before(s.sweep) {
+		return nil
+	}
+	ids, err := s.env.Storages()
+	if err != nil {
+		return err
+	}
+	s.sweep = s.env.Now().Add(storageWait)
+	for _, id := range ids {
+		_, err := s.env.Start(ctx, job.Request{
+			Kind: job.Sweep, Params: map[string]string{job.OfStorage: string(id)},
+		})
+		if err != nil && !fault.Is(err, fault.RateLimitExceeded) {
+			return err
 		}
 	}
 	return nil

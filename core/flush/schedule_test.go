@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type world struct {
 	hot    map[ident.TableID]int64
 	jobs   []job.Record
 	full   bool
+	sweeps []string // storages
 	due    []string
 	busy   bool
 	s      *flush.Scheduler
@@ -36,6 +38,10 @@ func newWorld(t *testing.T, p flush.Policy, tables ...*ddl.Table) *world {
 		Start: func(_ context.Context, r job.Request) (job.Record, error) {
 			if w.full {
 				return job.Record{}, fault.New(fault.RateLimitExceeded, "full")
+			}
+			if id := r.Params[job.OfStorage]; id != "" && r.Kind == job.Sweep && r.TableID == 0 {
+				w.sweeps = append(w.sweeps, id)
+				return job.Record{Request: r}, nil
 			}
 			rec := job.Record{
 				ID: ident.JobID(fmt.Sprint(len(w.jobs))), Request: r, State: job.Queued,
@@ -53,7 +59,10 @@ func newWorld(t *testing.T, p flush.Policy, tables ...*ddl.Table) *world {
 		},
 		Due:  func(context.Context, *ddl.Table) ([]string, error) { return w.due, nil },
 		Idle: func(ident.TableID) bool { return !w.busy },
-		Now:  func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler),
+		Storages: func() ([]ident.StorageID, error) {
+			return []ident.StorageID{"local", "archive"}, nil
+		},
+		Now: func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler),
 	}, p)
 	w.pass(0)
 	return w
@@ -181,4 +190,22 @@ func TestScheduler_maintains(t *testing.T) {
 	w.started(2)
 	w.pass(30 * time.Second)
 	w.started(4)
+}
+
+func TestScheduler_sweepsStorages(t *testing.T) {
+	w := newWorld(t, flush.Policy{})
+	swept := func(want ...string) {
+		t.Helper()
+		if !slices.Equal(w.sweeps, want) {
+			t.Errorf("storages %v were swept, want %v", w.sweeps, want)
+		}
+	}
+	w.pass(9 * time.Minute)
+	swept()
+	w.pass(time.Minute)
+	swept("local", "archive")
+	w.pass(23 * time.Hour)
+	swept("local", "archive")
+	w.pass(time.Hour)
+	swept("local", "archive", "local", "archive")
 }

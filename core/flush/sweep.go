@@ -3,6 +3,7 @@ package flush
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -11,18 +12,17 @@ import (
 	"github.com/kalamdb/kalamdb-go/store/manifest"
 )
 
-// sweepWait bounds how long a sweep waits for readers of earlier states. Those
-// who read longer are met by the next sweep.
+// sweepWait bounds the wait for those who read what is to be deleted. A sweep
+// comes again.
 const sweepWait = time.Minute
 
-// sweep takes away the files of a table that nothing points to, and what uploads
-// left in its storages that an earlier process had begun.
+// sweep deletes files that no row points to and nobody reads any more: of a table
+// those that its manifest knows, of a storage those that no manifest does.
 func (m *Mover) sweep(ctx context.Context, w *job.Work) error {
-	t, err := m.table(w)
-	if err != nil {
-		return err
+	if id, ok := w.Params[job.OfStorage]; ok {
+		return m.sweepStorage(ctx, w, ident.StorageID(id))
 	}
-	storages, err := m.unsettled(t)
+	t, err := m.table(w)
 	if err != nil {
 		return err
 	}
@@ -37,13 +37,12 @@ func (m *Mover) sweep(ctx context.Context, w *job.Work) error {
 			return nil
 		}
 	}
-	drafts, err := m.drafts(ctx, storages)
-	w.Say("%d files and %d unfinished uploads deleted", all, drafts)
-	return err
+	w.Say("%d files deleted", all)
+	return nil
 }
 
-// sweepShard sweeps one shard; late says that there are files which are still
-// read.
+// sweepShard sweeps one shard; late is true when somebody still reads what is
+// left.
 func (m *Mover) sweepShard(ctx context.Context, t *ddl.Table, s ident.ShardID) (
 	all int, late bool, err error,
 ) {
@@ -60,49 +59,42 @@ func (m *Mover) sweepShard(ctx context.Context, t *ddl.Table, s ident.ShardID) (
 	return all, false, err
 }
 
-// unsettled returns the storages that have files of a table which nothing points
-// to.
-func (m *Mover) unsettled(t *ddl.Table) (map[ident.StorageID]bool, error) {
+// orphanAge is how old a file is that no manifest names before it is deleted. A
+// few seconds would do for uploads; who restores a backup of the data directory
+// without that of a storage gets time to see it.
+const orphanAge = 3 * 24 * time.Hour
+
+// sweepStorage deletes files of ours that no manifest names, which no crash of
+// ours leaves: those of uploads that a service completed after they had failed,
+// or of a table whose partitions are gone.
+func (m *Mover) sweepStorage(ctx context.Context, w *job.Work, id ident.StorageID) error {
+	found, err := m.Orphans(ctx, id, m.Now().Add(-orphanAge), m.strike)
+	if found.Files > 0 {
+		w.Say("%d files of storage %s deleted that no manifest names, such as %s",
+			found.Files, id, found.First)
+	} else {
+		w.Say("storage %s has no files but those that manifests name", id)
+	}
+	return err
+}
+
+// strike takes out of files those that a manifest names, also that of a table that
+// was dropped and is not cleaned up yet.
+func (m *Mover) strike(files map[ident.SegmentID][]string) error {
 	v := m.DB.View()
 	defer v.Release()
-	found := make(map[ident.StorageID]bool)
-	for _, s := range t.Shards(m.DB.Shards()) {
-		part, ok := m.DB.Partition(t.Partition(s))
-		if !ok {
+	for _, p := range m.DB.Partitions() {
+		if name := string(p.Name); !strings.HasPrefix(name, "user.") &&
+			!strings.HasPrefix(name, "shared.") {
 			continue
 		}
-		err := manifest.Unsettled(v, part, func(_ ident.UserID, e *manifest.Entry) error {
-			found[e.Storage] = true
+		err := manifest.All(v, p, "", func(_ ident.UserID, e *manifest.Entry) error {
+			delete(files, e.ID)
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return found, nil
-}
-
-// clocksApart is how far the clock of a storage may be from ours.
-const clocksApart = 10 * time.Minute
-
-// drafts removes what uploads left that were begun before this process, which is
-// the only one to write there.
-func (m *Mover) drafts(ctx context.Context, storages map[ident.StorageID]bool) (
-	all int, err error,
-) {
-	for id := range storages {
-		before := m.Started
-		if id != ident.LocalStorage {
-			before = before.Add(-clocksApart)
-		}
-		bucket, err := m.Bucket(ctx, id)
-		if err != nil {
-			return all, err
-		}
-		n, err := bucket.Sweep(ctx, before)
-		if all += n; err != nil {
-			return all, err
-		}
-	}
-	return all, nil
+	return nil
 }

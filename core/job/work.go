@@ -15,12 +15,14 @@ const (
 	Flush   = "flush"   // moves rows to the cold tier; ForUser narrows it
 	Compact = "compact" // rewrites segments of a table that are small or worn
 	Retain  = "retain"  // rewrites those with rows that were deleted long ago
-	Sweep   = "sweep"   // deletes files of a table that nothing points to
+	Sweep   = "sweep"   // deletes files that nothing points to: of a table, or OfStorage
 	Cleanup = "cleanup" // deletes all of a dropped table; Dropped is its definition
 
 	ForUser  = "user"
 	ByPolicy = "by_policy" // asked for by the policy of the table
 	Dropped  = "dropped"
+
+	OfStorage = "storage"
 )
 
 // Kind is a kind of job.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/exec"
 	"github.com/kalamdb/kalamdb-go/core/flush"
@@ -38,6 +39,9 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 			CompactSegments: c.Flush.CompactSegments, DeadPercent: c.Flush.DeadPercent,
 		},
 		FlushCheck: c.Flush.CheckInterval,
+		Cold: cold.Options{
+			CacheBytes: int64(c.Storage.ColdCacheSize), FileBytes: int64(c.Storage.ColdFilesSize),
+		},
 		Jobs: job.Options{
 			Running: c.Jobs.Running, Queue: c.Jobs.Queue, Attempts: c.Jobs.Attempts,
 			Backoff: c.Jobs.Backoff, MaxBackoff: c.Jobs.MaxBackoff,

@@ -42,6 +42,8 @@ type Storage struct {
 
 	CredentialsKey string
 	ObjectTimeout  time.Duration
+	ColdCacheSize  Size
+	ColdFilesSize  Size
 
 	Pebble Backend
 	Badger Backend

@@ -60,6 +60,12 @@ var table = []Setting{
 		Doc: "How long a storage of the cold tier may not answer, or not move a byte, before a " +
 			"request to it fails.",
 		field: func(c *Config) any { return &c.Storage.ObjectTimeout }},
+	{Section: "storage", Key: "cold_cache_size", Default: "32MiB", Min: int64(MiB),
+		Doc:   "Memory for rows of the cold tier that were read.",
+		field: func(c *Config) any { return &c.Storage.ColdCacheSize }},
+	{Section: "storage", Key: "cold_files_size", Default: "32MiB", Min: int64(MiB),
+		Doc:   "Memory for what is kept of open files of the cold tier, some KiB each.",
+		field: func(c *Config) any { return &c.Storage.ColdFilesSize }},
 	{Section: "storage.pebble", Key: "cache_size", Default: "64MiB", Min: int64(MiB),
 		Doc:   "Block cache of pebble.",
 		field: func(c *Config) any { return &c.Storage.Pebble.CacheSize }},
