@@ -16,10 +16,6 @@ func Assign(c *ddl.Column, v value.Value) (value.Value, error) { return assign(c
 // Number returns the value of a literal number; a minus sign is part of it.
 func Number(text string) (value.Value, bool) { return number(text) }
 
-// IsWild reports whether a text is refused in conditions, because it reads as
-// a number too large to compare with.
-func IsWild(text string) bool { return isWild(text) }
-
 // ActingUser returns whom `.user.` means in a name, or USER_REQUIRED.
 func (env *Env) ActingUser() (ident.UserID, error) { return env.actingUser() }
 

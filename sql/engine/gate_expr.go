@@ -49,18 +49,12 @@ func (g *gate) expr(at *ast.Expr, sc *scope) error {
 	case *ast.NotExpr:
 		return g.expr(&e.Expr, sc)
 	case *ast.ComparisonExpr:
-		if err := g.fitAll(sc, e.Left, e.Right); err != nil {
-			return err
-		}
 		if err := g.escape(e.Escape); err != nil {
 			return err
 		}
-		return g.each(sc, &e.Left, &e.Right)
+		return g.compared(sc, &e.Left, &e.Right)
 	case *ast.RangeCond:
-		if err := g.fitAll(sc, e.Left, e.From, e.To); err != nil {
-			return err
-		}
-		return g.each(sc, &e.Left, &e.From, &e.To)
+		return g.compared(sc, &e.Left, &e.From, &e.To)
 	case *ast.IsExpr:
 		return g.expr(&e.Expr, sc)
 	case ast.ValTuple:
@@ -116,11 +110,14 @@ func (g *gate) wideExpr(e ast.Expr, sc *scope) error {
 		}
 		return g.each(sc, &e.From, &e.To)
 	case *ast.TrimExpr:
-		return g.each(sc, &e.Str, &e.Pattern)
+		if err := g.plain(&e.Str, sc); err != nil {
+			return err
+		}
+		return g.plain(&e.Pattern, sc)
 	case *ast.CharExpr:
-		return g.arguments(e.Exprs, sc)
+		return g.arguments(e.Exprs, sc, g.expr)
 	case *ast.GroupConcatExpr:
-		if err := g.arguments(e.Exprs, sc); err != nil {
+		if err := g.arguments(e.Exprs, sc, g.expr); err != nil {
 			return err
 		}
 		return g.orders(e.OrderBy, sc)
@@ -135,6 +132,21 @@ func (g *gate) wideExpr(e ast.Expr, sc *scope) error {
 }
 
 func (g *gate) literal(v *ast.SQLVal) error {
+	if err := g.known(v); err != nil {
+		return err
+	}
+	switch p, _ := g.run.param(v); {
+	case v.Type == ast.StrVal && isWild(string(v.Val)):
+		return errWild(string(v.Val))
+	case p.Kind() == value.Text && isWild(p.Str()):
+		return errWild(p.Str())
+	}
+	return nil
+}
+
+// known passes a literal that is a parameter that is there, a number that fits, or
+// any text.
+func (g *gate) known(v *ast.SQLVal) error {
 	if v.Type == ast.ValArg && !g.run.isParam(v) {
 		return fault.New(fault.InvalidParameter, "unknown parameter %s", v.Val)
 	}
@@ -142,12 +154,6 @@ func (g *gate) literal(v *ast.SQLVal) error {
 		if _, err := value.Parse(value.Float64, string(v.Val)); fault.Is(err, fault.ValueOutOfRange) {
 			return err
 		}
-	}
-	switch p, _ := g.run.param(v); {
-	case v.Type == ast.StrVal && isWild(string(v.Val)):
-		return errWild(string(v.Val))
-	case p.Kind() == value.Text && isWild(p.Str()):
-		return errWild(p.Str())
 	}
 	return nil
 }
@@ -182,7 +188,11 @@ func (g *gate) call(f *ast.FuncExpr, sc *scope) error {
 		g.run.blame(name)
 		return err
 	}
-	if err := g.arguments(f.Exprs, sc); err != nil {
+	pass := g.expr
+	if takesTexts(name) {
+		pass = g.plain
+	}
+	if err := g.arguments(f.Exprs, sc, pass); err != nil {
 		return err
 	}
 	exactly(f)
@@ -213,11 +223,13 @@ func (g *gate) allow(name string) error {
 
 // arguments passes what stands between the parentheses of a call; `*` is
 // COUNT's.
-func (g *gate) arguments(list ast.SelectExprs, sc *scope) error {
+func (g *gate) arguments(
+	list ast.SelectExprs, sc *scope, pass func(*ast.Expr, *scope) error,
+) error {
 	for _, e := range list {
 		switch e := e.(type) {
 		case *ast.AliasedExpr:
-			if err := g.expr(&e.Expr, sc); err != nil {
+			if err := pass(&e.Expr, sc); err != nil {
 				return err
 			}
 		case *ast.StarExpr:
@@ -254,7 +266,7 @@ func (g *gate) window(w *ast.WindowDef, sc *scope) error {
 func (g *gate) selectExpr(e ast.SelectExpr, sc *scope) error {
 	switch e := e.(type) {
 	case *ast.AliasedExpr:
-		return g.expr(&e.Expr, sc)
+		return g.plain(&e.Expr, sc)
 	case *ast.StarExpr:
 		return nil // of a derived table: expandStars has left no other
 	}

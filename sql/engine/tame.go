@@ -35,7 +35,7 @@ var numeric = map[string]bool{
 
 // tame puts a check between texts and the operators that read them as
 // decimals, and replaces operators on whole numbers by exact ones. Literals
-// were checked by the gate.
+// beside such an operator were checked by the gate.
 func tame(ctx *gms.Context, n gms.Node) (gms.Node, error) {
 	out, _, err := transform.NodeExprsWithOpaque(ctx, n, tameExpr)
 	if err != nil {
@@ -102,19 +102,19 @@ func tameExpr(ctx *gms.Context, e gms.Expression) (gms.Expression, transform.Tre
 		return tameIn(ctx, in)
 	}
 	children := e.Children()
-	changed := false
+	changed, comparer := false, compares(e)
 	tamed := make([]gms.Expression, len(children))
 	for i, c := range children {
 		tamed[i] = c
 		if tuple, ok := c.(expression.Tuple); ok {
 			inner := make([]gms.Expression, len(tuple))
 			for j, x := range tuple {
-				inner[j] = check(ctx, x, &changed)
+				inner[j] = check(ctx, x, comparer, &changed)
 			}
 			tamed[i] = expression.NewTuple(inner...)
 			continue
 		}
-		tamed[i] = check(ctx, c, &changed)
+		tamed[i] = check(ctx, c, comparer, &changed)
 	}
 	if !changed {
 		return e, same, nil
@@ -144,13 +144,22 @@ func tameIn(
 // readsDecimals reports whether an operator may read a text as a decimal: it
 // has texts and numbers, or reads numbers only.
 func readsDecimals(ctx *gms.Context, e gms.Expression) bool {
-	switch e := e.(type) {
-	case expression.Comparer, *expression.InTuple, *expression.Between, *plan.InSubquery:
+	if compares(e) {
 		return mixed(ctx, e.Children())
+	}
+	switch e := e.(type) {
 	case *expression.UnaryMinus, *expression.Convert:
 		return true
 	case gms.FunctionExpression:
 		return numeric[e.FunctionName()]
+	}
+	return false
+}
+
+func compares(e gms.Expression) bool {
+	switch e.(type) {
+	case expression.Comparer, *expression.InTuple, *expression.Between, *plan.InSubquery:
+		return true
 	}
 	return false
 }
@@ -171,9 +180,16 @@ func mixed(ctx *gms.Context, list []gms.Expression) bool {
 	return false
 }
 
-func check(ctx *gms.Context, e gms.Expression, changed *bool) gms.Expression {
-	if _, literal := e.(*expression.Literal); literal || !types.IsText(e.Type(ctx)) {
+// check puts a check before a text, and before JSON, which is a text if it is not
+// compared.
+func check(ctx *gms.Context, e gms.Expression, compared bool, changed *bool) gms.Expression {
+	if t := e.Type(ctx); !types.IsText(t) && (compared || !types.IsJSON(t)) {
 		return e
+	}
+	if lit, ok := e.(*expression.Literal); ok {
+		if s, _ := lit.Value().(string); !isWild(s) {
+			return e
+		}
 	}
 	*changed = true
 	return &checked{e}
@@ -190,7 +206,13 @@ func (c *checked) Eval(ctx *gms.Context, r gms.Row) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch s := v.(type) {
+	text := v
+	if doc, ok := v.(gms.JSONWrapper); ok {
+		if text, err = doc.ToInterface(ctx); err != nil {
+			return nil, err
+		}
+	}
+	switch s := text.(type) {
 	case string:
 		if isWild(s) {
 			return nil, errWild(s)

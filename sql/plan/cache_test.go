@@ -74,7 +74,7 @@ func TestCache_Run_Recognises(t *testing.T) {
 		{false, "SELECT * FROM messages WHERE room = 1", nil},
 		{false, "SELECT * FROM messages WHERE room = 'a' AND id = '1'", nil},
 		{false, "SELECT * FROM messages WHERE room = 'a' AND id = 1.0", nil},
-		{false, "SELECT * FROM messages WHERE room = '1e99999'", nil},
+		{true, "SELECT * FROM messages WHERE room = '1e99999'", nil},
 		{false, "SELECT * FROM messages WHERE room = 'a' AND _deleted", nil},
 		{false, "SELECT * FROM messages ORDER BY room, id DESC", nil},
 		{false, "SELECT * FROM messages ORDER BY body", nil},

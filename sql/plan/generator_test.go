@@ -254,9 +254,7 @@ func (g *generator) update() string {
 	return "UPDATE " + g.table() + " SET " + strings.Join(sets, ", ") + g.where(true)
 }
 
-// concat sets a column to itself, or another, with something behind it. Texts
-// that the engine takes for numbers beyond all bounds are left out: it refuses
-// them in an expression, and an append does not look at what it appends.
+// concat sets a column to itself, or another, with something behind it.
 func (g *generator) concat(c int) string {
 	from := c
 	if g.one(8) {
@@ -268,13 +266,7 @@ func (g *generator) concat(c int) string {
 			list = append(list, "' and more'")
 			continue
 		}
-		before := len(g.params)
-		cell := g.cell(c)
-		for strings.Contains(fmt.Sprint(cell, g.params[before:]), "2e99999") {
-			g.params = g.params[:before]
-			cell = g.cell(c)
-		}
-		list = append(list, cell)
+		list = append(list, g.cell(c))
 	}
 	sep := pick(g, ", ", ",", " , ")
 	return g.name(c) + pick(g, " = CONCAT(", " = concat(", "=CONCAT (") + strings.Join(list, sep) + ")"
@@ -475,7 +467,7 @@ func (g *generator) suiting(k value.Kind, c *ddl.Column) (value.Value, string) {
 			v, _ := value.Parse(value.UUID, u)
 			return v, "'" + u + "'"
 		}
-		return str(pick(g, u, u, u, strings.ToUpper(u), strings.ReplaceAll(u, "-", ""), "no uuid"))
+		return str(pick(g, u, u, u, "1e234567"+u[8:], strings.ToUpper(u), strings.ReplaceAll(u, "-", ""), "no uuid"))
 	}
 	v := value.NewBigInt(n)
 	if g.one(15) {

@@ -159,7 +159,7 @@ func (x *execution) appendKey(dst []byte, k keyPart) ([]byte, bool) {
 			return dst, false
 		}
 	case value.Text:
-		if v.Kind() != value.Text || engine.IsWild(v.Str()) {
+		if v.Kind() != value.Text {
 			return dst, false
 		}
 		if n := k.column.Type.Length; n > 0 && len(v.Str()) > n {
@@ -168,7 +168,7 @@ func (x *execution) appendKey(dst []byte, k keyPart) ([]byte, bool) {
 	case value.UUID:
 		if v.Kind() == value.Text {
 			u, err := value.Parse(value.UUID, v.Str())
-			if err != nil || u.Text() != v.Str() || engine.IsWild(v.Str()) {
+			if err != nil || u.Text() != v.Str() {
 				return dst, false
 			}
 		} else if v.Kind() != value.UUID {
