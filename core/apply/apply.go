@@ -6,6 +6,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/store"
@@ -55,15 +56,41 @@ type admission struct {
 func (s *shard) admit(b *store.Batch, v *store.View, c *command.Command) (
 	out Outcome, a admission, done bool, err error,
 ) {
+	if out = s.outdated(c); out.Err != nil {
+		return out, a, true, nil
+	}
+	if c.Decide != nil || c.Resolve != nil {
+		if c.Decide != nil && s.id != ident.SystemShard {
+			out.Err = fault.New(fault.Internal, "transactions are decided by the system shard")
+		}
+		return out, a, out.Err != nil, nil
+	}
+	if c.Prepare != nil {
+		if out, done, err = s.mayPrepare(b, v, c); done || err != nil {
+			return out, a, done, err
+		}
+	}
 	if c.Request != nil {
 		if out, done, err = s.repeat(b, v, c); done || err != nil {
 			return out, a, done, err
 		}
 	}
+	if out = s.locked(c); out.Err != nil {
+		return out, a, true, nil
+	}
+	a, out, err = s.meet(b, v, c, s.next(c))
+	return out, a, out.Err != nil, err
+}
+
+// meet checks the preconditions of a command's writes, and returns what they meet.
+// Rows with a TTL are judged as of now.
+func (s *shard) meet(b *store.Batch, v *store.View, c *command.Command, now clock.Seq) (
+	a admission, out Outcome, err error,
+) {
 	a.present = make([]*row.Record, len(c.Writes))
 	for i := range c.Writes {
 		w := &c.Writes[i]
-		a.present[i], out, err = s.check(b, v, w, s.next(c))
+		a.present[i], out, err = s.check(b, v, w, now)
 		if err == nil && out.Err == nil {
 			out = a.thaw(i, w)
 		}
@@ -71,39 +98,44 @@ func (s *shard) admit(b *store.Batch, v *store.View, c *command.Command) (
 			out, err = a.extend(i, w)
 		}
 		if err != nil || out.Err != nil {
-			return out, a, true, err
+			return a, out, err
 		}
 	}
-	if out, err = s.unique(b, v, c, a.present, s.next(c)); err != nil || out.Err != nil {
-		return out, a, true, err
-	}
-	return Outcome{}, a, false, nil
+	out, err = s.unique(b, v, c, a.present, now)
+	return a, out, err
 }
 
 // change stages an admitted command.
 func (m *Machine) change(
 	b *store.Batch, v *store.View, c *command.Command, a admission,
-) (Outcome, error) {
+) (out Outcome, err error) {
 	s := m.shards[c.Shard]
-	out := Outcome{Seq: s.next(c)}
+	if err := m.advance(b, s, c); err != nil {
+		return Outcome{}, err
+	}
+	switch {
+	case c.Decide != nil:
+		return s.decide(b, v, c)
+	case c.Resolve != nil:
+		return s.resolve(b, v, c)
+	case c.Prepare != nil:
+		out.Seq = s.next(c)
+		s.last, s.dirty = out.Seq, true
+		return out, s.hold(b, c, out.Seq)
+	}
+	first, emptied := s.next(c), []keyspace.Name(nil)
 	for _, f := range c.Fences {
-		if err := m.raise(b, s, f, out.Seq); err != nil {
+		names, err := m.raise(b, s, f, first)
+		if err != nil {
 			return Outcome{}, err
 		}
+		emptied = append(emptied, names...)
 	}
 	s.setIndexes(b, c.Indexes)
-	carried, err := s.carry(b, v, c.Writes, a.present)
-	if err != nil {
+	if out, err = s.stageWrites(b, v, c, a, first); err != nil {
 		return Outcome{}, err
 	}
-	if err := s.moveEntries(b, v, c.Writes, a.present, carried); err != nil {
-		return Outcome{}, err
-	}
-	if out.Changes, err = s.changeRows(b, v, c, &a, carried, out.Seq); err != nil {
-		return Outcome{}, err
-	}
-	out.Seq += clock.Seq(max(len(out.Changes)-1, 0))
-	s.last, s.dirty = out.Seq, true
+	out.Emptied = emptied
 	if out.Edited, out.Swapped, err = s.freeze(b, v, c, out.Seq); err != nil {
 		return Outcome{}, err
 	}
@@ -112,6 +144,26 @@ func (m *Machine) change(
 			return Outcome{}, err
 		}
 	}
+	return out, nil
+}
+
+// stageWrites stages the writes and the request of a command, whose rows get seqs
+// from first on.
+func (s *shard) stageWrites(
+	b *store.Batch, v *store.View, c *command.Command, a admission, first clock.Seq,
+) (out Outcome, err error) {
+	carried, err := s.carry(b, v, c.Writes, a.present)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := s.moveEntries(b, v, c.Writes, a.present, carried); err != nil {
+		return Outcome{}, err
+	}
+	if out.Changes, err = s.changeRows(b, v, c, &a, carried, first); err != nil {
+		return Outcome{}, err
+	}
+	out.Seq = first + clock.Seq(max(len(out.Changes)-1, 0))
+	s.last, s.dirty = out.Seq, true
 	if c.Request != nil {
 		return out, s.remember(b, v, c.Request, out.Seq)
 	}
@@ -257,26 +309,6 @@ func (s *shard) stage(b *store.Batch, t *tableState, w table.Write) (live.Change
 	return c, nil
 }
 
-// raise makes a fence known. A lower minimum than the present one is no change.
-// The history of a table that is new on the shard begins behind seq.
-func (m *Machine) raise(b *store.Batch, s *shard, f command.Fence, seq clock.Seq) error {
-	if t := s.tables[f.Table]; t != nil {
-		if t.fence.Dropped {
-			return nil
-		}
-		f.Min = max(f.Min, t.fence.Min)
-	}
-	if t := s.tables[f.Table]; t != nil && !f.Dropped {
-		t.fence = f
-	} else if err := s.addTable(m.db, f); err != nil {
-		return err
-	} else if !f.Dropped {
-		s.tables[f.Table].table.Begin(b, seq)
-	}
-	b.Put(s.part, fenceKey(f.Table), appendFence(nil, f))
-	return nil
-}
-
 // trim removes history, of a stream table what has expired at now with it.
 func (s *shard) trim(b *store.Batch, v *store.View, c *command.Trim, now clock.Seq) (
 	out Trimmed, err error,
@@ -289,6 +321,7 @@ func (s *shard) trim(b *store.Batch, v *store.View, c *command.Trim, now clock.S
 		out.Cursor, out.Done, out.Removed, err = t.table.Trim(v, b, c.Cursor, c.Below, c.Keep, c.Limit)
 		return out, err
 	}
+	now = s.oldest(now) // what is prepared needs the rows that it has met
 	below, rows := min(c.Below, clock.ExpiredBelow(now.Time(), t.fence.TTL)), 0
 	out.Cursor, out.Done, out.Removed, rows, err = t.table.Evict(v, b, c.Cursor, below, c.Limit)
 	t.delta -= rows

@@ -71,7 +71,7 @@ func (s *shard) freeze(
 		if t == nil || t.fence.Dropped {
 			continue
 		}
-		n, err := t.table.Swap(v, b, c.Swaps[i].Swap, seq)
+		n, err := t.table.Swap(v, b, s.unlocked(c.Swaps[i]), seq)
 		if err != nil {
 			return 0, 0, fmt.Errorf("partition %s: %w", t.table.Part.Name, err)
 		}

@@ -8,7 +8,7 @@ package apply
 
 import (
 	"encoding/binary"
-	"time"
+	"sync/atomic"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -26,6 +26,7 @@ type Outcome struct {
 	Err     error
 	Stale   bool          // refused because it was planned on an older schema: plan again
 	Reread  bool          // refused because the row has to be read: plan an update that has it
+	Locked  bool          // refused because an intent stands in the way: try again a little later
 	Seq     clock.Seq     // of the last row written, or of the first run for a repeat
 	Repeat  bool          // an earlier command of the same request was applied; this one was not
 	Result  []byte        // what the first run recorded, for a repeat
@@ -36,6 +37,11 @@ type Outcome struct {
 	// Violated is the unique index that the command would have broken, with the
 	// DUPLICATE_KEY in Err; nil otherwise.
 	Violated *Violation
+	// Decision is what stands of the transaction of a Decide.
+	Decision *Decision
+	// Emptied are partitions that hold nothing from now on. The log drops their names
+	// once the batch is visible; see DropEmptied.
+	Emptied []keyspace.Name
 }
 
 // Trimmed tells how far a trim came.
@@ -47,8 +53,9 @@ type Trimmed struct {
 
 // Machine holds the state of all shards of one store.
 type Machine struct {
-	db     *store.DB
-	shards []*shard // by ShardID: system, users 1 to N, shared
+	db      *store.DB
+	shards  []*shard // by ShardID: system, users 1 to N, shared; fixed after Open
+	barrier atomic.Uint32
 }
 
 // shard is one shard's state, a cache of its partition.
@@ -58,9 +65,16 @@ type shard struct {
 	last   clock.Seq
 	tables map[ident.TableID]*tableState
 
+	epoch   uint64
+	windows map[ident.NodeID]*window
+	intents map[command.Tx]*intent
+	locks   locks                       // of the intents
+	deps    map[ident.ShardID]clock.Seq // see books
+
 	// What the open batch has still to say; see Seal.
-	dirty   bool
-	touched map[*tableState]struct{}
+	dirty    bool
+	bookkept bool // the books are in the batch or stored
+	touched  map[*tableState]struct{}
 }
 
 type tableState struct {
@@ -75,11 +89,18 @@ type tableState struct {
 
 // Keys in a shard's own partition. See docs/format/shard.md.
 const (
-	keyApplied = "a" // -> last applied seq
-	keyFence   = "f" // table id -> fence
-	keyGap     = "g" // end of a gap, exclusive -> last seq before it
-	keyRequest = "q" // request id -> seq, hash, result
-	keyExpiry  = "e" // seq, request id -> nothing
+	keyApplied  = "a" // -> last applied seq
+	keyFence    = "f" // table id -> fence
+	keyGap      = "g" // end of a gap, exclusive -> last seq before it
+	keyRequest  = "q" // request id -> seq, hash, result
+	keyExpiry   = "e" // seq, request id -> nothing
+	keyWindow   = "h" // node -> its last entries
+	keyEpoch    = "p" // -> highest epoch
+	keyBarrier  = "v" // -> newest format of commands, on the system shard
+	keyIntent   = "t" // transaction -> seq of its prepare, command
+	keyResolved = "r" // transaction -> seq of its end
+	keyDecision = "d" // transaction -> decision, on the system shard
+	keyBooks    = "w" // -> number of intents, seqs of other shards
 )
 
 // Open loads the state of all shards and makes what a new store lacks.
@@ -93,15 +114,23 @@ func Open(db *store.DB) (*Machine, error) {
 		m.shards = append(m.shards, &shard{id: id, part: part})
 	}
 	v := db.View()
-	defer v.Release()
-	return m, m.Reload(v)
+	err := m.Reload(v)
+	v.Release()
+	if err == nil {
+		err = m.dropLeft()
+	}
+	return m, err
 }
 
 // Reload reads the state as of v, as after a batch that is not to be committed;
 // v is the state before it.
 func (m *Machine) Reload(v *store.View) error {
 	for _, s := range m.shards {
-		if err := s.load(m.db, v); err != nil {
+		err := s.load(m.db, v)
+		if err == nil {
+			err = m.loadEpoch(v, s)
+		}
+		if err != nil {
 			return fault.Wrap(fault.Corruption, err, "load shard %d", s.id)
 		}
 	}
@@ -116,6 +145,12 @@ func (s *shard) load(db *store.DB, v *store.View) error {
 	s.last, s.dirty = last, false
 	s.tables = make(map[ident.TableID]*tableState)
 	s.touched = make(map[*tableState]struct{})
+	if err := s.loadWindows(v); err != nil {
+		return err
+	}
+	if err := s.loadIntents(v); err != nil {
+		return err
+	}
 	return each(v, s.part, keyFence, func(_, val []byte) error {
 		f, err := parseFence(val)
 		if err != nil {
@@ -229,6 +264,8 @@ func (m *Machine) Seal(b *store.Batch, v *store.View) error {
 		}
 		s.dirty = false
 		b.Put(s.part, []byte(keyApplied), binary.BigEndian.AppendUint64(nil, uint64(s.last)))
+		s.sealWindows(b)
+		s.sealBooks(b)
 		for t := range s.touched {
 			if err := t.seal(b, v); err != nil {
 				return err
@@ -252,42 +289,4 @@ func (t *tableState) seal(b *store.Batch, v *store.View) (err error) {
 	}
 	t.count, t.delta = t.count+int64(t.delta), 0
 	return t.table.PutCount(b, t.count)
-}
-
-func fenceKey(t ident.TableID) []byte {
-	return binary.BigEndian.AppendUint32([]byte(keyFence), uint32(t))
-}
-
-const (
-	fenceFormat = 2
-	fencePlain  = 1 // without TTL
-)
-
-func appendFence(dst []byte, f command.Fence) []byte {
-	dst = append(dst, fenceFormat, 0)
-	if f.Dropped {
-		dst[len(dst)-1] = 1
-	}
-	dst = binary.BigEndian.AppendUint32(dst, uint32(f.Table))
-	dst = binary.BigEndian.AppendUint32(dst, uint32(f.Min))
-	dst = binary.BigEndian.AppendUint64(dst, uint64(f.TTL.Milliseconds()))
-	return append(dst, f.Partition...)
-}
-
-func parseFence(b []byte) (command.Fence, error) {
-	plain := len(b) >= 10 && b[0] == fencePlain
-	if !plain && (len(b) < 18 || b[0] != fenceFormat) {
-		return command.Fence{}, fault.New(fault.Corruption, "a fence is damaged or of a newer format")
-	}
-	f := command.Fence{
-		Dropped: b[1] == 1, Table: ident.TableID(binary.BigEndian.Uint32(b[2:])),
-		Min: ident.SchemaVersion(binary.BigEndian.Uint32(b[6:])),
-	}
-	name := b[10:]
-	if !plain {
-		f.TTL = time.Duration(binary.BigEndian.Uint64(name)) * time.Millisecond
-		name = name[8:]
-	}
-	f.Partition = keyspace.Name(name)
-	return f, nil
 }

@@ -34,6 +34,19 @@ type Command struct {
 	// of rows sees, and are done after the writes.
 	Segments []Segment
 	Swaps    []Swap
+
+	// Epoch is the term of the system group's leader who does work in the
+	// background, 0 for who is no such. A shard refuses the commands of an epoch
+	// below the highest that it has applied.
+	Epoch uint64
+	// Barrier raises the newest format that may be proposed, on the system shard; 0
+	// leaves it.
+	Barrier Version
+	// At most one of these is set. A Prepare has writes and a request beside it,
+	// the others nothing.
+	Prepare *Prepare
+	Decide  *Decide
+	Resolve *Resolve
 }
 
 // Request identifies a statement that its sender may send again.
@@ -54,9 +67,29 @@ type Fence struct {
 	Partition keyspace.Name
 	Min       ident.SchemaVersion
 	Dropped   bool
+	// Emptied says of a dropped table that nothing outside of its partition is left,
+	// so that each replica takes away the partition.
+	Emptied bool
 	// TTL is how long after its seq a row is there, in whole milliseconds; 0
 	// for ever.
 	TTL time.Duration
+}
+
+// What became of a fence's table, as it is encoded.
+const (
+	fateThere byte = iota
+	fateDropped
+	fateEmptied
+)
+
+func (f *Fence) fate() byte {
+	switch {
+	case f.Emptied:
+		return fateEmptied
+	case f.Dropped:
+		return fateDropped
+	}
+	return fateThere
 }
 
 // Index tells a shard what became of an index of a table: all of its live rows
@@ -158,6 +191,9 @@ func (c *Command) Size() int {
 	}
 	if c.Request != nil {
 		n += len(c.Request.ID) + len(c.Request.Result)
+	}
+	if c.Decide != nil {
+		n += 16 * (len(c.Decide.Parts) + len(c.Decide.Resolved))
 	}
 	return n
 }

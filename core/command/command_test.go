@@ -95,7 +95,35 @@ func random(r *rand.Rand) *command.Command {
 		}
 		c.Swaps = append(c.Swaps, s)
 	}
+	if r.IntN(2) == 0 {
+		inCluster(r, c)
+	}
 	return c
+}
+
+// inCluster gives a command what only those of a cluster have.
+func inCluster(r *rand.Rand, c *command.Command) {
+	tx := func() command.Tx { return command.Tx{Began: clock.Seq(r.Int64()), Salt: r.Uint64()} }
+	var parts []command.Part
+	for range r.IntN(4) {
+		parts = append(parts, command.Part{
+			Shard: ident.ShardID(r.Uint32()), Seq: clock.Seq(r.Int64())})
+	}
+	c.Epoch, c.Barrier = r.Uint64()>>r.IntN(64), command.Version(r.IntN(256))
+	for i := range c.Fences {
+		c.Fences[i].Emptied = c.Fences[i].Dropped && r.IntN(2) == 0
+	}
+	switch r.IntN(4) {
+	case 0:
+		c.Prepare = &command.Prepare{Tx: tx()}
+	case 1:
+		c.Decide = &command.Decide{Tx: tx(), Commit: r.IntN(2) == 0, Parts: parts}
+		for range r.IntN(3) {
+			c.Decide.Resolved = append(c.Decide.Resolved, tx())
+		}
+	case 2:
+		c.Resolve = &command.Resolve{Tx: tx(), Commit: r.IntN(2) == 0, Parts: parts}
+	}
 }
 
 func entry(r *rand.Rand, some func(int) []byte, seq func() clock.Seq) manifest.Entry {
@@ -203,6 +231,49 @@ func TestParse_AppendOfAnOlderFormat(t *testing.T) {
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
 	if got, err := command.Parse(b); !fault.Is(err, fault.Corruption) {
 		t.Errorf("got %+v %v", got, err)
+	}
+}
+
+// TestParse_Versions reads each command in the oldest format that holds it, and
+// tells a newer one from a damaged one.
+func TestParse_Versions(t *testing.T) {
+	c := &command.Command{Shard: 3, Clock: 9, Fences: []command.Fence{
+		{Table: 7, Partition: "p", Min: 2, Dropped: true},
+	}}
+	if b := c.Append(nil); b[0] != 5 || c.Version() != 5 {
+		t.Errorf("an ordinary command has format %d", b[0])
+	}
+	for name, change := range map[string]func(*command.Command){
+		"epoch":   func(c *command.Command) { c.Epoch = 1 },
+		"barrier": func(c *command.Command) { c.Barrier = 7 },
+		"prepare": func(c *command.Command) { c.Prepare = new(command.Prepare) },
+		"decide":  func(c *command.Command) { c.Decide = new(command.Decide) },
+		"resolve": func(c *command.Command) { c.Resolve = new(command.Resolve) },
+		"emptied": func(c *command.Command) {
+			c.Fences = []command.Fence{{Table: 7, Dropped: true, Emptied: true}}
+		},
+	} {
+		next := *c
+		change(&next)
+		got, err := command.Parse(next.Append(nil))
+		if err != nil || !reflect.DeepEqual(got, &next) {
+			t.Errorf("%s: got %+v %v", name, got, err)
+		}
+		if err := command.Version(5).Allow(&next); !fault.Is(err, fault.Unsupported) {
+			t.Errorf("%s: behind the barrier gave %v", name, err)
+		}
+		if err := command.Newest.Allow(&next); err != nil {
+			t.Errorf("%s: at the barrier gave %v", name, err)
+		}
+	}
+	b := []byte{byte(command.Newest) + 1, 'w', 'h', 'a', 't'}
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	if _, err := command.Parse(b); !fault.Is(err, fault.Unsupported) {
+		t.Errorf("a newer command gave %v", err)
+	}
+	b[2]++
+	if _, err := command.Parse(b); !fault.Is(err, fault.Corruption) {
+		t.Errorf("a damaged newer command gave %v", err)
 	}
 }
 

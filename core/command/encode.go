@@ -15,19 +15,11 @@ import (
 	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
-const (
-	format          = 5
-	formatUnkept    = 4 // trims keep no tombstones
-	formatHot       = 3 // nothing of cold rows
-	formatUnindexed = 2 // no indexes, no entries
-	formatPlain     = 1 // fences without TTL either
-)
-
 // Append appends the encoding of c: format byte, fields as varints and
 // length-prefixed strings, CRC-32C of all before it.
 func (c *Command) Append(dst []byte) []byte {
-	start := len(dst)
-	dst = append(dst, format)
+	start, version := len(dst), c.Version()
+	dst = append(dst, byte(version))
 	dst = binary.AppendUvarint(dst, uint64(c.Shard))
 	dst = binary.AppendUvarint(dst, uint64(c.Clock))
 	dst = appendBool(dst, c.Request != nil)
@@ -41,7 +33,7 @@ func (c *Command) Append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(f.Table))
 		dst = appendString(dst, string(f.Partition))
 		dst = binary.AppendUvarint(dst, uint64(f.Min))
-		dst = appendBool(dst, f.Dropped)
+		dst = append(dst, f.fate())
 		dst = binary.AppendUvarint(dst, uint64(f.TTL.Milliseconds()))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(c.Indexes)))
@@ -63,6 +55,9 @@ func (c *Command) Append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(t.Limit))
 	}
 	dst = c.appendCold(dst)
+	if version > alone {
+		dst = c.appendCluster(dst)
+	}
 	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
@@ -126,16 +121,20 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// Parse reads a command. Its byte slices alias b.
+// Parse reads a command. Its byte slices alias b. A whole one of a newer build is
+// UNSUPPORTED: every format ends with the checksum.
 func Parse(b []byte) (*Command, error) {
-	if len(b) < 5 || b[0] < formatPlain || b[0] > format {
+	if len(b) < 5 || Version(b[0]) < plain {
 		return nil, fault.New(fault.Corruption, "a command is of an unknown format")
 	}
 	body, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
 	if crc32.Checksum(body, castagnoli) != sum {
 		return nil, fault.New(fault.Corruption, "a command fails its checksum")
 	}
-	r := &reader{b: body[1:], format: b[0]}
+	if v := Version(b[0]); v > Newest {
+		return nil, errNewer(v)
+	}
+	r := &reader{b: body[1:], format: Version(b[0])}
 	c := &Command{
 		Shard: ident.ShardID(r.uint(1<<16 - 1)),
 		Clock: clock.Seq(r.uint(uint64(clock.MaxSeq))),
@@ -146,7 +145,7 @@ func Parse(b []byte) (*Command, error) {
 	for range r.count() {
 		c.Fences = append(c.Fences, r.fence())
 	}
-	if r.format > formatUnindexed {
+	if r.format > unindexed {
 		for range r.count() {
 			c.Indexes = append(c.Indexes, Index{
 				Table: ident.TableID(r.uint(1<<32 - 1)), Index: ident.IndexID(r.uint(1<<32 - 1)),
@@ -162,13 +161,16 @@ func Parse(b []byte) (*Command, error) {
 			Table: ident.TableID(r.uint(1<<32 - 1)), Cursor: r.bytes(),
 			Below: clock.Seq(r.uint(uint64(clock.MaxSeq))),
 		}
-		if r.format > formatUnkept {
+		if r.format > unkept {
 			c.Trim.Keep = clock.Seq(r.uint(uint64(clock.MaxSeq)))
 		}
 		c.Trim.Limit = int(r.uint(1<<31 - 1))
 	}
-	if r.format > formatHot {
+	if r.format > hot {
 		r.cold(c)
+	}
+	if r.format > alone {
+		r.cluster(c)
 	}
 	if r.bad || len(r.b) != 0 {
 		return nil, fault.New(fault.Corruption, "a command does not read to its end")
@@ -182,7 +184,7 @@ const maxTTL = uint64(math.MaxInt64 / time.Millisecond)
 // reader cuts fields off b. After damage it returns zero values and bad is set.
 type reader struct {
 	b      []byte
-	format byte
+	format Version
 	bad    bool
 }
 
@@ -239,9 +241,14 @@ func (r *reader) bytes() []byte {
 func (r *reader) fence() Fence {
 	f := Fence{
 		Table: ident.TableID(r.uint(1<<32 - 1)), Partition: keyspace.Name(r.bytes()),
-		Min: ident.SchemaVersion(r.uint(1<<32 - 1)), Dropped: r.bool(),
+		Min: ident.SchemaVersion(r.uint(1<<32 - 1)),
 	}
-	if r.format > formatPlain {
+	fate := r.byte()
+	f.Dropped = fate == fateDropped || fate == fateEmptied
+	if f.Emptied = fate == fateEmptied; f.Emptied && r.format <= alone {
+		r.fail()
+	}
+	if r.format > plain {
 		f.TTL = time.Duration(r.uint(maxTTL)) * time.Millisecond
 	}
 	return f
@@ -253,17 +260,17 @@ func (r *reader) write() Write {
 		Codec: serde.ID(r.byte()), Op: row.Op(r.byte()), User: ident.UserID(r.bytes()),
 		Expect: clock.Seq(r.uint(uint64(clock.MaxSeq))), PK: r.bytes(), Payload: r.bytes(),
 	}
-	if r.format > formatUnindexed {
+	if r.format > unindexed {
 		w.Remove, w.Add = r.entries(), r.entries()
 	}
-	if r.format > formatHot && r.bool() {
+	if r.format > hot && r.bool() {
 		w.Old = &row.Record{
 			Schema: ident.SchemaVersion(r.uint(1<<32 - 1)), Codec: serde.ID(r.byte()), Payload: r.bytes(),
 		}
 	}
 	switch {
 	case w.Op != row.Append:
-	case r.format > formatUnindexed:
+	case r.format > unindexed:
 		w.Tail = r.tail()
 	default:
 		r.fail()
