@@ -35,7 +35,9 @@ func (e *engine) Shard(t *ddl.Table, u ident.UserID) ident.ShardID {
 	return t.Shard(u, e.db.Shards())
 }
 
-func (e *engine) Covered(*ddl.Table, ident.ShardID, clock.Seq) error { return nil }
+func (e *engine) Covered(*ddl.Table, ident.ShardID, ident.UserID, clock.Seq) error {
+	return nil
+}
 
 // Example follows a user's notes about one topic. Changes reach the hub from
 // the commit path, here by hand.

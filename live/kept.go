@@ -209,7 +209,7 @@ func (r *result) unchanged(ctx context.Context, cursor, pos clock.Seq) (ResyncRe
 		if !ok {
 			return "", errGone
 		}
-		err := r.hub.opts.Source.Covered(t, r.shard.id, cursor)
+		err := r.hub.opts.Source.Covered(t, r.shard.id, g.user, cursor)
 		if cursor > g.applied || fault.Is(err, fault.CursorTooOld) {
 			return CursorUnknown, nil
 		}

@@ -45,8 +45,9 @@ type Source interface {
 	// Covered returns nil when a cursor that a client brought is one of the
 	// table's history on the shard, and CURSOR_TOO_OLD when it is in the
 	// future, in a gap that a crash left, or from before the table was made or
-	// truncated. Cursor 0 is the beginning of every history.
-	Covered(t *ddl.Table, shard ident.ShardID, cursor clock.Seq) error
+	// truncated or the rows of the user u were erased. Cursor 0 is the beginning of
+	// every history.
+	Covered(t *ddl.Table, shard ident.ShardID, u ident.UserID, cursor clock.Seq) error
 }
 
 // Options configure New. Source is required; 0 means the default elsewhere.

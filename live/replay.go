@@ -126,7 +126,7 @@ func (r *reading) resume(ctx context.Context) error {
 	if from > r.applied {
 		return errCursor
 	}
-	err := s.hub.opts.Source.Covered(r.query.Table, s.shard.id, from)
+	err := s.hub.opts.Source.Covered(r.query.Table, s.shard.id, r.user, from)
 	if fault.Is(err, fault.CursorTooOld) {
 		return errCursor
 	}

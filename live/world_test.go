@@ -169,7 +169,7 @@ func (w *world) Shard(t *ddl.Table, u ident.UserID) ident.ShardID {
 	return t.Shard(u, w.db.Shards())
 }
 
-func (w *world) Covered(_ *ddl.Table, _ ident.ShardID, cursor clock.Seq) error {
+func (w *world) Covered(_ *ddl.Table, _ ident.ShardID, _ ident.UserID, cursor clock.Seq) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if cursor > w.applied || cursor > w.gap[0] && cursor < w.gap[1] {

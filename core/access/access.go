@@ -56,7 +56,8 @@ func MayRun(role ident.Role, k dialect.Kind, table ddl.TableKind) error {
 	switch k {
 	case dialect.CreateNamespace, dialect.AlterNamespace, dialect.DropNamespace,
 		dialect.TruncateTable,
-		dialect.CheckTable, dialect.CreateUser, dialect.DropUser, dialect.ShowUsers, dialect.ShowSettings,
+		dialect.CheckTable, dialect.CreateUser, dialect.DropUser, dialect.RestoreUser,
+		dialect.ShowUsers, dialect.ShowSettings,
 		dialect.CreateStorage, dialect.AlterStorage, dialect.DropStorage, dialect.ShowStorages,
 		dialect.CheckStorage,
 		dialect.ClearCache:

@@ -101,6 +101,7 @@ func TestMayRun(t *testing.T) {
 		dialect.CreateUserTable: creators, dialect.CreateSharedTable: dba,
 		dialect.CreateStreamTable: creators,
 		dialect.CreateUser:        dba, dialect.DropUser: dba, dialect.ShowUsers: dba,
+		dialect.RestoreUser:   dba,
 		dialect.CreateStorage: dba, dialect.AlterStorage: dba, dialect.DropStorage: dba,
 		dialect.ShowStorages: dba, dialect.CheckStorage: dba,
 		dialect.ShowSettings: dba, dialect.ClearCache: dba, dialect.DropTable: dba,

@@ -144,6 +144,11 @@ func (m *Machine) change(
 			return Outcome{}, err
 		}
 	}
+	if c.Erase != nil {
+		if out.Trim, err = s.erase(b, v, c.Erase, out.Seq); err != nil {
+			return Outcome{}, err
+		}
+	}
 	return out, nil
 }
 
@@ -327,4 +332,21 @@ func (s *shard) trim(b *store.Batch, v *store.View, c *command.Trim, now clock.S
 	t.delta -= rows
 	s.touched[t] = struct{}{}
 	return out, err
+}
+
+// erase removes what a user has in a table.
+func (s *shard) erase(b *store.Batch, v *store.View, c *command.Erase, seq clock.Seq) (
+	Trimmed, error,
+) {
+	t := s.tables[c.Table]
+	if t == nil || t.fence.Dropped {
+		return Trimmed{Done: true}, nil
+	}
+	out, err := t.table.Erase(v, b, c.Erasure, seq)
+	if err != nil {
+		return Trimmed{}, fmt.Errorf("partition %s: %w", t.table.Part.Name, err)
+	}
+	t.delta -= out.Rows
+	s.touched[t] = struct{}{}
+	return Trimmed{Cursor: out.Cursor, Done: out.Done, Removed: out.Removed, Rows: out.Rows}, nil
 }

@@ -73,8 +73,8 @@ func (s *shard) mayPrepare(b *store.Batch, v *store.View, c *command.Command) (
 }
 
 func onlyWrites(c *command.Command) bool {
-	return len(c.Fences)+len(c.Indexes)+len(c.Segments)+len(c.Swaps) == 0 && c.Trim == nil &&
-		c.Barrier == 0
+	return len(c.Fences)+len(c.Indexes)+len(c.Segments)+len(c.Swaps) == 0 &&
+		c.Trim == nil && c.Erase == nil && c.Barrier == 0
 }
 
 // hold stages an admitted part as an intent.

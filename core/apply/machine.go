@@ -31,7 +31,7 @@ type Outcome struct {
 	Repeat  bool          // an earlier command of the same request was applied; this one was not
 	Result  []byte        // what the first run recorded, for a repeat
 	Changes []live.Change // the command's rows, in order
-	Trim    Trimmed       // how far a trim came
+	Trim    Trimmed       // how far a trim or an erasure came
 	Edited  int           // segments that took the next step of their life
 	Swapped int           // rows that point to another place
 	// Violated is the unique index that the command would have broken, with the
@@ -44,11 +44,12 @@ type Outcome struct {
 	Emptied []keyspace.Name
 }
 
-// Trimmed tells how far a trim came.
+// Trimmed tells how far a trim or an erasure came.
 type Trimmed struct {
 	Cursor  []byte // for the next chunk, when not Done
 	Done    bool
 	Removed int
+	Rows    int // live ones among them, of an erasure
 }
 
 // Machine holds the state of all shards of one store.

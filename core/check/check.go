@@ -19,6 +19,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/object"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // OK is the status of what is as it should be; any other is a code.
@@ -82,6 +83,23 @@ type shard struct {
 	found []Finding
 
 	live, cold int64 // rows, as walked
+	leaving    int64 // live ones of users who are being erased
+
+	// Who was asked for by erasing last, and what is so.
+	user   ident.UserID
+	known  bool
+	erased bool
+}
+
+// erasing reports whether a user's rows are being removed. Entries of indexes go
+// last then, and say nothing.
+func (c *shard) erasing(u ident.UserID) (bool, error) {
+	if c.known && c.user == u {
+		return c.erased, nil
+	}
+	erased, err := table.Table{Part: c.part}.Erasing(c.view, u)
+	c.user, c.known, c.erased = u, err == nil, erased
+	return erased, err
 }
 
 func (c *shard) run(ctx context.Context) error {

@@ -65,8 +65,16 @@ func (r *records) record(f *Finding, user ident.UserID, pk, raw []byte) error {
 	if err := r.rec.Parse(raw); err != nil {
 		return err
 	}
+	if !r.rec.Deleted {
+		leaving, err := r.erasing(user)
+		if err != nil {
+			return err
+		}
+		if r.live++; leaving {
+			r.leaving++
+		}
+	}
 	if r.rec.Cold {
-		r.live++
 		r.cold++
 		return r.pointer(f, user)
 	}
@@ -79,12 +87,11 @@ func (r *records) record(f *Finding, user ident.UserID, pk, raw []byte) error {
 	if err := r.reader.Read(r.rec, r.vals); err != nil || r.rec.Deleted {
 		return err
 	}
-	r.live++
 	if !bytes.Equal(r.table.KeyOf(r.vals), pk) {
 		f.wrong("a row of partition %s has another primary key than its place", r.part.Name)
 		return nil
 	}
-	return r.entries(f, user, pk)
+	return r.entries(f, user, pk, r.vals)
 }
 
 // pointer checks that the segment of a cold row is in the manifest.
@@ -108,17 +115,23 @@ func (r *records) pointer(f *Finding, user ident.UserID) error {
 }
 
 // entries checks that every index has the entry of a row.
-func (r *records) entries(f *Finding, user ident.UserID, pk []byte) error {
-	all, err := r.table.Entries(r.vals)
+func (c *shard) entries(
+	f *Finding, user ident.UserID, pk []byte, vals []value.Value,
+) error {
+	leaving, err := c.erasing(user)
+	if err != nil || leaving {
+		return err
+	}
+	all, err := c.table.Entries(vals)
 	if err != nil {
 		return err
 	}
 	for i, e := range all {
-		x := &r.table.Indexes[i]
+		x := &c.table.Indexes[i]
 		if x.Building {
 			continue
 		}
-		raw, found, err := r.view.Get(r.part, e.Key(user, pk))
+		raw, found, err := c.view.Get(c.part, e.Key(user, pk))
 		if err != nil {
 			return err
 		}
@@ -130,7 +143,7 @@ func (r *records) entries(f *Finding, user ident.UserID, pk []byte) error {
 			found = bytes.Equal(owner, pk)
 		}
 		if !found {
-			f.wrong("index %s has no entry for a row of partition %s", x.Name, r.part.Name)
+			f.wrong("index %s has no entry for a row of partition %s", x.Name, c.part.Name)
 		}
 	}
 	return nil
@@ -149,14 +162,24 @@ func (c *shard) index(ctx context.Context, x *ddl.Index, f *Finding) (err error)
 			err = closed
 		}
 	}()
-	for ; it.Next(); f.Rows++ {
-		if f.Rows%looks == 0 && ctx.Err() != nil {
+	for n := 0; it.Next(); n++ {
+		if n%looks == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
+		user, err := row.EntryUser(it.Key())
+		if err != nil {
+			return err
+		}
+		switch leaving, err := c.erasing(user); {
+		case err != nil:
+			return err
+		case !leaving:
+			f.Rows++
+		}
 	}
-	if f.Rows != c.live {
+	if rows := c.live - c.leaving; f.Rows != rows {
 		f.wrong("index %s has %d entries in partition %s for %d rows",
-			x.Name, f.Rows, c.part.Name, c.live)
+			x.Name, f.Rows, c.part.Name, rows)
 	}
 	return it.Err()
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"slices"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -66,28 +67,33 @@ func (c *shard) segment(ctx context.Context, u ident.UserID, e *manifest.Entry, 
 }
 
 // rows checks the rows of a file that is as it was written: every pointer to it
-// has to meet the row of its key and its seq.
+// has to meet the row of its key and its seq, and every index to have the entry of
+// what that row holds.
 func (c *shard) rows(
 	ctx context.Context, u ident.UserID, e *manifest.Entry, file *segment.File, f *Finding,
 ) error {
-	l := file.Layout()
+	r, err := c.coldRows(u, e, file)
+	if err != nil {
+		return err
+	}
 	live := uint32(0)
-	scan := file.Scan(l.Key, segment.Prune{})
-	var key []byte
+	scan := file.Scan(r.columns, segment.Prune{})
+	defer scan.Close()
 	for scan.Next(ctx) {
 		b := scan.Batch()
 		for i := range b.Len() {
-			key = key[:0]
-			for _, column := range b.Columns {
-				key = value.AppendKey(key, column[i])
-			}
 			f.Rows++
+			key := r.keyOf(b, i)
 			there, err := c.pointsTo(f, u, key, e, b, i)
 			if err != nil {
 				return err
 			}
-			if there {
-				live++
+			if !there {
+				continue
+			}
+			live++
+			if err := r.entries(f, key, b, i); err != nil {
+				return err
 			}
 		}
 	}
@@ -98,6 +104,66 @@ func (c *shard) rows(
 		f.wrong("%d rows of the file %s are in use, its entry says %d", live, e.Path, e.Live)
 	}
 	return nil
+}
+
+// coldRows reads the rows of a file as those of the table.
+type coldRows struct {
+	*shard
+	user    ident.UserID
+	columns []ident.ColumnID // that are read
+	key     []int            // where those of the key are among them
+	schema  *row.Schema      // of the file
+	reader  *row.Reader      // nil when the table has no index
+	read    []value.Value    // of the file's columns
+	vals    []value.Value    // of the table's
+	pk      []byte
+}
+
+func (c *shard) coldRows(u ident.UserID, e *manifest.Entry, file *segment.File) (
+	*coldRows, error,
+) {
+	l := file.Layout()
+	r := &coldRows{shard: c, user: u, columns: l.Key, schema: l.Schema}
+	if len(c.table.Indexes) > 0 {
+		var err error
+		if r.reader, err = c.env.Catalog.Reader(c.table, e.Schema); err != nil {
+			return nil, err
+		}
+		r.columns = l.Schema.IDs
+		r.read = make([]value.Value, len(r.columns))
+		r.vals = make([]value.Value, len(c.table.Columns))
+	}
+	for _, id := range l.Key {
+		r.key = append(r.key, slices.Index(r.columns, id))
+	}
+	return r, nil
+}
+
+// keyOf returns the primary key of row i, valid until the next one.
+func (r *coldRows) keyOf(b *segment.Batch, i int) []byte {
+	r.pk = r.pk[:0]
+	for _, at := range r.key {
+		r.pk = value.AppendKey(r.pk, b.Columns[at][i])
+	}
+	return r.pk
+}
+
+// entries checks that every index has the entry of row i.
+func (r *coldRows) entries(f *Finding, pk []byte, b *segment.Batch, i int) error {
+	if r.reader == nil {
+		return nil
+	}
+	b.Row(i, r.read)
+	payload, err := r.schema.Encode(r.read)
+	if err != nil {
+		return err
+	}
+	rec := row.Record{Seq: b.Seqs[i], Schema: r.schema.Version, Codec: r.schema.Codec,
+		Payload: payload}
+	if err := r.reader.Read(rec, r.vals); err != nil {
+		return err
+	}
+	return r.shard.entries(f, r.user, pk, r.vals)
 }
 
 // pointsTo reports whether the row with a key points to row i of a segment.

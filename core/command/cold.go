@@ -42,6 +42,33 @@ func (c *Command) appendCold(dst []byte) []byte {
 	return dst
 }
 
+func (c *Command) appendErase(dst []byte) []byte {
+	dst = appendBool(dst, c.Erase != nil)
+	if e := c.Erase; e != nil {
+		dst = binary.AppendUvarint(dst, uint64(e.Table))
+		dst = appendString(dst, string(e.User))
+		dst = binary.AppendUvarint(dst, uint64(e.UpTo))
+		dst = appendString(dst, string(e.Cursor))
+		dst = binary.AppendUvarint(dst, uint64(e.Limit))
+		dst = appendBool(dst, e.Entries)
+		dst = binary.AppendUvarint(dst, uint64(len(e.Indexes)))
+		for _, x := range e.Indexes {
+			dst = binary.AppendUvarint(dst, uint64(x))
+		}
+	}
+	return dst
+}
+
+func (r *reader) erase() *Erase {
+	e := &Erase{Table: ident.TableID(r.uint(1<<32 - 1))}
+	e.User, e.UpTo = ident.UserID(r.bytes()), clock.Seq(r.uint(uint64(clock.MaxSeq)))
+	e.Cursor, e.Limit, e.Entries = r.bytes(), int(r.uint(1<<31-1)), r.bool()
+	for range r.count() {
+		e.Indexes = append(e.Indexes, ident.IndexID(r.uint(1<<32-1)))
+	}
+	return e
+}
+
 const maxSegment = 1<<64 - 1
 
 func (r *reader) cold(c *Command) {

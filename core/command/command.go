@@ -30,6 +30,7 @@ type Command struct {
 	Indexes []Index
 	Writes  []Write
 	Trim    *Trim
+	Erase   *Erase
 	// Segments and Swaps are of the cold tier. They change nothing that a reader
 	// of rows sees, and are done after the writes.
 	Segments []Segment
@@ -143,6 +144,12 @@ type Trim struct {
 	Below  clock.Seq // changes older than this go
 	Keep   clock.Seq // tombstones that are not older than this stay; 0 keeps none
 	Limit  int       // entries removed at most
+}
+
+// Erase removes a bounded part of what a user has in a table; see table.Erasure.
+type Erase struct {
+	Table ident.TableID
+	table.Erasure
 }
 
 // Segment is the next step in the life of a segment, as table.EditSegment has

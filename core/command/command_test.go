@@ -297,3 +297,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestCommand_Erase reads what was written.
+func TestCommand_Erase(t *testing.T) {
+	for _, want := range []*command.Erase{
+		{Table: 7, Erasure: table.Erasure{User: "a\x00", UpTo: 9, Cursor: []byte("c"), Limit: 5}},
+		{Table: 7, Erasure: table.Erasure{User: "a", UpTo: 9, Limit: 5, Entries: true,
+			Indexes: []ident.IndexID{1, 300}}},
+	} {
+		b := (&command.Command{Shard: 2, Clock: 3, Erase: want}).Append(nil)
+		if got, err := command.Parse(b); err != nil || !reflect.DeepEqual(got.Erase, want) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	}
+}

@@ -56,7 +56,7 @@ func (c *Command) Append(dst []byte) []byte {
 	}
 	dst = c.appendCold(dst)
 	if version > alone {
-		dst = c.appendCluster(dst)
+		dst = c.appendErase(c.appendCluster(dst))
 	}
 	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
@@ -171,6 +171,9 @@ func Parse(b []byte) (*Command, error) {
 	}
 	if r.format > alone {
 		r.cluster(c)
+		if r.bool() {
+			c.Erase = r.erase()
+		}
 	}
 	if r.bad || len(r.b) != 0 {
 		return nil, fault.New(fault.Corruption, "a command does not read to its end")

@@ -18,7 +18,7 @@ const (
 	unindexed Version = 2 // no indexes, no entries
 	hot       Version = 3 // nothing of cold rows
 	unkept    Version = 4 // trims keep no tombstones
-	alone     Version = 5 // nothing of a cluster
+	alone     Version = 5 // nothing of a cluster, no erasures
 
 	// Newest is what this build reads and writes.
 	Newest Version = 6
@@ -29,7 +29,8 @@ const (
 
 // Version returns the oldest format that can hold c.
 func (c *Command) Version() Version {
-	if c.Epoch > 0 || c.Barrier > 0 || c.Prepare != nil || c.Resolve != nil || c.Decide != nil {
+	if c.Erase != nil || c.Epoch > 0 || c.Barrier > 0 ||
+		c.Prepare != nil || c.Resolve != nil || c.Decide != nil {
 		return Newest
 	}
 	for i := range c.Fences {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/pebblekv"
@@ -102,4 +103,45 @@ func TestEngine_CheckTable(t *testing.T) {
 	b.want(root, "", "SELECT * FROM system.manifest")
 	b.fails(service, fault.PermissionDenied, "SELECT * FROM system.manifest")
 	b.want(service, "", "SHOW MANIFEST FOR chat.messages")
+}
+
+// The entries of cold rows are compared by what the rows hold: one that is another
+// row's value is damage, although there are as many as there are rows.
+func TestEngine_CheckTable_entriesOfColdRows(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir, engine.Options{RootPassword: "a password"})
+	b.run(root, "CREATE NAMESPACE chat")
+	b.run(root, "CREATE SHARED TABLE chat.rooms (id INT PRIMARY KEY, name TEXT, UNIQUE u (name))")
+	b.run(root, "INSERT INTO chat.rooms VALUES (1, 'a'), (2, 'b'), (3, NULL)")
+	b.waits("FLUSH TABLE chat.rooms", "completed")
+	b.run(root, "ALTER TABLE chat.rooms ADD COLUMN note TEXT NOT NULL DEFAULT 'x'")
+	b.run(root, "CREATE INDEX by_note ON chat.rooms (note, id)")
+	statuses := func() (lines []string) {
+		t.Helper()
+		for _, r := range b.run(root, "CHECK TABLE chat.rooms").Rows {
+			if r[4].Str() != "ok" {
+				lines = append(lines, r[0].Str()+" "+r[4].Str()+" "+r[5].Text())
+			}
+		}
+		return lines
+	}
+	if got := statuses(); got != nil {
+		t.Errorf("undamaged: %q", got)
+	}
+	entry := func(name string) row.Entry {
+		return row.Entry{Index: 1, Unique: true,
+			Columns: value.AppendKey(nil, value.NewText(name))}
+	}
+	b.damage(dir, "shared.chat.rooms", func(batch *store.Batch, p store.Partition, v *store.View) {
+		raw, found, err := v.Get(p, entry("a").Key("", nil))
+		if err != nil || !found {
+			t.Fatalf("the index has no entry: %v", err)
+		}
+		batch.Delete(p, entry("a").Key("", nil))
+		batch.Put(p, entry("c").Key("", nil), raw)
+	})
+	if got := statuses(); len(got) != 1 ||
+		!strings.HasPrefix(got[0], "segment CORRUPTION index u has no entry for a row of partition") {
+		t.Errorf("with an entry of another value: %q", got)
+	}
 }

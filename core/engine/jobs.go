@@ -9,6 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/exec"
 	"github.com/kalamdb/kalamdb-go/core/flush"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 )
 
@@ -18,6 +19,7 @@ func (e *Engine) openJobs(keeper *exec.Keeper, gen *clock.Generator) (err error)
 	mover := &flush.Mover{
 		DB: e.db, Catalog: e.catalog, Tier: e.cold, Policy: e.flushPolicy(), Now: e.opts.Now,
 		Bucket: e.storages.Bucket, Orphans: e.storages.SweepOrphans, Purge: e.purge,
+		Accounts: keeper, Log: e.log, Clock: e.clock,
 		Busy: func(t ident.TableID) bool { return e.jobs.Working(t, flush.Writers...) },
 	}
 	o := e.opts.Jobs
@@ -30,7 +32,7 @@ func (e *Engine) openJobs(keeper *exec.Keeper, gen *clock.Generator) (err error)
 	}
 	s := flush.NewScheduler(flush.Env{
 		Tables: e.tieredTables, Hot: e.hotRows, Start: e.jobs.Start, Job: e.jobs.Get,
-		Due: mover.Due, Idle: e.tierIdle, Storages: e.storages.IDs,
+		Due: mover.Due, Idle: e.tierIdle, Storages: e.storages.IDs, Leaving: e.leaving,
 		Every: e.opts.FlushCheck, Now: e.opts.Now, Logger: e.opts.Logger,
 	}, mover.Policy)
 	e.jobs.Supervise("the scheduler of flushes", s.Serve)
@@ -60,6 +62,25 @@ func (e *Engine) hotRows(t *ddl.Table) (sum int64, err error) {
 		sum += n
 	}
 	return sum, nil
+}
+
+// leaving returns the users who were dropped so long ago that they can't be
+// restored any more, and whose rows are there.
+func (e *Engine) leaving() (ids []ident.UserID, err error) {
+	v := e.db.View()
+	defer v.Release()
+	before := e.opts.Now().Add(-e.opts.UserRetention)
+	err = catalog.KeptUsers.Each(e.db, v, func(decode func(any) error) error {
+		var u ddl.User
+		if err := decode(&u); err != nil {
+			return err
+		}
+		if u.Deleted != nil && u.Erased == nil && (u.Erasing != nil || u.Deleted.Before(before)) {
+			ids = append(ids, u.ID)
+		}
+		return nil
+	})
+	return ids, err
 }
 
 // tierIdle reports whether no job works on the files of a table or waits to.

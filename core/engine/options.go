@@ -58,6 +58,10 @@ type Options struct {
 	// means.
 	DeletedRetention time.Duration
 
+	// UserRetention is how long the rows of a dropped user are kept, who can be
+	// restored until then; 0 means 7 days.
+	UserRetention time.Duration
+
 	// EvictInterval is how often expired rows of streams are removed, which
 	// nobody sees in between, but for live windows and queries that are run again:
 	// they are told then. 0 means 5 seconds.
@@ -102,6 +106,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DeletedRetention == 0 {
 		o.DeletedRetention = o.HistoryRetention
+	}
+	if o.UserRetention == 0 {
+		o.UserRetention = 7 * 24 * time.Hour
 	}
 	if o.EvictInterval == 0 {
 		o.EvictInterval = 5 * time.Second

@@ -48,21 +48,23 @@ func (s *source) Shard(t *ddl.Table, u ident.UserID) ident.ShardID {
 }
 
 // Covered implements live.Source.
-func (s *source) Covered(t *ddl.Table, shard ident.ShardID, cursor clock.Seq) error {
+func (s *source) Covered(
+	t *ddl.Table, shard ident.ShardID, u ident.UserID, cursor clock.Seq,
+) error {
 	p, err := s.machine.Partition(shard)
 	if err != nil {
 		return err
 	}
 	v, applied := s.View(shard)
 	defer v.Release()
-	before, err := s.before(v, t, shard, cursor)
+	before, err := s.before(v, t, shard, u, cursor)
 	if err != nil {
 		return err
 	}
 	if before {
 		return fault.New(fault.CursorTooOld,
-			"cursor %s is from before table %s was made or truncated; subscribe without from",
-			cursor, t.FullName())
+			"cursor %s is from before table %s was made or truncated, or the user's rows were removed; "+
+				"subscribe without from", cursor, t.FullName())
 	}
 	if cursor > applied {
 		return fault.New(fault.CursorTooOld,
@@ -80,11 +82,17 @@ func (s *source) Covered(t *ddl.Table, shard ident.ShardID, cursor clock.Seq) er
 // shard has seqs of its own, so it is the partition that says when it began; one
 // that an earlier release made does not, and the table's definition is asked.
 func (s *source) before(
-	v *store.View, t *ddl.Table, shard ident.ShardID, cursor clock.Seq,
+	v *store.View, t *ddl.Table, shard ident.ShardID, u ident.UserID, cursor clock.Seq,
 ) (bool, error) {
 	part, ok := s.Partition(t, shard)
 	if !ok || cursor == 0 {
 		return false, nil
+	}
+	if t.PerUser() {
+		gone, err := table.Table{Part: part}.ErasedUpTo(v, u)
+		if err != nil || cursor < gone {
+			return true, err
+		}
 	}
 	begun, err := table.Table{Part: part}.Begun(v)
 	if err != nil || begun > 0 {

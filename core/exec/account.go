@@ -9,6 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/system"
 	"github.com/kalamdb/kalamdb-go/core/access"
+	"github.com/kalamdb/kalamdb-go/core/flush"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
 )
@@ -27,6 +28,8 @@ func (r *run) changeAccount(ctx context.Context, emit Sink) error {
 		message, err = r.alterUser(ctx, n)
 	case *ast.DropUser:
 		message, err = r.dropUser(ctx, n)
+	case *ast.RestoreUser:
+		message, err = r.restoreUser(ctx, n)
 	default:
 		err = fault.New(fault.Unsupported, "%s is not supported", r.st.Kind)
 	}
@@ -45,6 +48,11 @@ func (r *run) createUser(ctx context.Context, n *ast.CreateUser) (string, error)
 		return fmt.Sprintf("user %s exists already", n.ID), nil
 	case old != nil && old.Deleted == nil:
 		return "", fault.New(fault.AlreadyExists, "user %s exists already", n.ID)
+	}
+	if old != nil {
+		if old, seq, err = r.erased(ctx, old, seq); err != nil {
+			return "", err
+		}
 	}
 	u := &ddl.User{ID: n.ID, Role: n.Role, Email: n.Email, Created: r.x.Now().UTC()}
 	if old != nil {
@@ -123,10 +131,61 @@ func (r *run) dropUser(ctx context.Context, n *ast.DropUser) (string, error) {
 		return "", fault.New(fault.UserNotFound, "user %s does not exist", n.ID)
 	}
 	now := r.x.Now().UTC()
-	u.Deleted, u.Secret = &now, ""
+	u.Deleted = &now // the password stays for RESTORE USER
 	u.Epoch++
 	if err := r.x.PutAccount(ctx, u, seq); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("user %s dropped", n.ID), nil
+}
+
+// restoreUser undoes DROP USER, while the rows are there. Tokens from before stay
+// void.
+func (r *run) restoreUser(ctx context.Context, n *ast.RestoreUser) (string, error) {
+	u, seq, err := r.editable(n.ID)
+	switch {
+	case err != nil:
+		return "", err
+	case u == nil:
+		return "", fault.New(fault.UserNotFound, "user %s does not exist", n.ID)
+	case u.Deleted == nil:
+		return "", fault.New(fault.AlreadyExists, "user %s is not dropped", n.ID)
+	case u.Erasing != nil:
+		return "", fault.New(fault.UserNotFound, "user %s was dropped too long ago, and the rows are "+
+			"removed; use CREATE USER", n.ID)
+	}
+	u.Deleted = nil
+	u.Epoch++
+	if err := r.x.PutAccount(ctx, u, seq); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("user %s restored", n.ID), nil
+}
+
+// erased returns the account of a dropped user once all that the user had is
+// removed, so that who is created under the id finds none of it. Where that is not
+// so it has it done and waits.
+func (r *run) erased(ctx context.Context, u *ddl.User, seq clock.Seq) (
+	*ddl.User, clock.Seq, error,
+) {
+	if u.Erased != nil {
+		return u, seq, nil
+	}
+	request := flush.EraseUserOf(u.ID)
+	request.Owner = r.id.Caller
+	rec, err := r.x.Jobs.Start(ctx, request)
+	if err != nil {
+		return nil, 0, err
+	}
+	if rec, err = r.x.Jobs.Wait(ctx, rec.ID); err != nil {
+		return nil, 0, fault.Wrap(fault.CodeOf(err), err,
+			"the rows of the dropped user %s are being removed by job %s; create the user when it has "+
+				"ended", u.ID, rec.ID)
+	}
+	u, seq, err = r.x.Account(u.ID)
+	if err == nil && (u == nil || u.Erased == nil) {
+		err = fault.New(fault.TransactionConflict, "the rows of the dropped user could not be removed: "+
+			"job %s is %s; see SHOW JOBS and run the statement again", rec.ID, rec.State)
+	}
+	return u, seq, err
 }

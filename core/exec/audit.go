@@ -113,6 +113,8 @@ func object(n dialect.Node, ns ident.NamespaceID) string {
 		return string(n.ID)
 	case *ast.DropUser:
 		return string(n.ID)
+	case *ast.RestoreUser:
+		return string(n.ID)
 	case *ast.CreateStorage:
 		return string(n.ID)
 	case *ast.AlterStorage:

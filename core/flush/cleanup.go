@@ -58,9 +58,13 @@ func HasSegments(db *store.DB, t *ddl.Table) (found bool, err error) {
 	return found, nil
 }
 
-// cleanup deletes the files of a dropped table, and then what knows of them. One
-// that is interrupted deletes again what is gone already, which is no error.
+// cleanup removes the rows of a dropped user, or deletes the files of a dropped
+// table, and then what knows of them. One that is interrupted deletes again what is
+// gone already, which is no error.
 func (m *Mover) cleanup(ctx context.Context, w *job.Work) error {
+	if u, ok := w.Params[job.ForUser]; ok {
+		return m.eraseUser(ctx, w, ident.UserID(u))
+	}
 	var doc dropped
 	if err := json.Unmarshal([]byte(w.Params[job.Dropped]), &doc); err != nil {
 		return fault.Wrap(fault.Corruption, err, "read the definition of the dropped table")
@@ -107,14 +111,7 @@ func (m *Mover) left(ctx context.Context, t *ddl.Table) error {
 			return ctx.Err()
 		}
 	}
-	v := m.DB.View()
-	defer v.Release()
-	waiting, cancel := context.WithTimeout(ctx, sweepWait)
-	defer cancel()
-	if err := m.DB.WaitOlder(waiting, v); err != nil && ctx.Err() != nil {
-		return err
-	}
-	return nil
+	return m.waitOlder(ctx)
 }
 
 // deleteFiles deletes the files of a partition's manifest.

@@ -9,6 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/core/storage"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
@@ -42,6 +43,10 @@ type Mover struct {
 		strike func(map[ident.SegmentID][]string) error) (storage.Orphans, error)
 	// Purge removes what a table keeps of deleted rows beyond its retention.
 	Purge func(context.Context, *ddl.Table) error
+	// Accounts, Log and Clock are for the rows of dropped users.
+	Accounts Accounts
+	Log      replica.Log
+	Clock    *clock.Clock
 	// Busy reports whether a job writes files of a table.
 	Busy func(ident.TableID) bool
 }

@@ -24,6 +24,8 @@ type Env struct {
 	// Idle whether none of the jobs that write or rewrite them is there.
 	Due  func(context.Context, *ddl.Table) ([]string, error)
 	Idle func(ident.TableID) bool
+	// Leaving returns dropped users whose rows are to go now.
+	Leaving func() ([]ident.UserID, error)
 	// Storages returns the storages, which are swept from time to time.
 	Storages func() ([]ident.StorageID, error)
 
@@ -39,6 +41,7 @@ type Scheduler struct {
 	policy Policy
 	tables map[ident.TableID]*schedule
 	sweep  time.Time // when the storages are swept next
+	leave  time.Time // when it is looked for dropped users next
 }
 
 // schedule is what a Scheduler remembers of a table.
@@ -57,15 +60,16 @@ func NewScheduler(env Env, policy Policy) *Scheduler {
 	}
 	return &Scheduler{
 		env: env, policy: policy.withDefaults(), tables: make(map[ident.TableID]*schedule),
-		sweep: env.Now().Add(firstSweep),
+		sweep: env.Now().Add(firstLook), leave: env.Now().Add(firstLook),
 	}
 }
 
-// When the storages are swept: after the start, which has other work, and how often
-// then.
+// When the storages are swept and it is looked for dropped users: after the start,
+// which has other work, and how often then.
 const (
-	firstSweep  = 10 * time.Minute
+	firstLook   = 10 * time.Minute
 	storageWait = 24 * time.Hour
+	leaveWait   = time.Hour
 )
 
 // Serve looks at the tables from time to time, until ctx ends.
@@ -88,6 +92,9 @@ func (s *Scheduler) Serve(ctx context.Context) error {
 // another job the tables that are left are looked at the next time.
 func (s *Scheduler) Look(ctx context.Context) error {
 	if err := s.storages(ctx); err != nil {
+		return err
+	}
+	if err := s.users(ctx); err != nil {
 		return err
 	}
 	seen := make(map[ident.TableID]bool)
@@ -120,6 +127,28 @@ func (s *Scheduler) storages(ctx context.Context) error {
 			Kind: job.Sweep, Params: map[string]string{job.OfStorage: string(id)},
 		})
 		if err != nil && !fault.Is(err, fault.RateLimitExceeded) {
+			return err
+		}
+	}
+	return nil
+}
+
+// users asks for the removal of what dropped users have, when it is time.
+func (s *Scheduler) users(ctx context.Context) error {
+	if s.env.Now().Before(s.leave) {
+		return nil
+	}
+	ids, err := s.env.Leaving()
+	if err != nil {
+		return err
+	}
+	s.leave = s.env.Now().Add(leaveWait)
+	for _, id := range ids {
+		_, err := s.env.Start(ctx, EraseUserOf(id))
+		if fault.Is(err, fault.RateLimitExceeded) {
+			return nil // they are found again
+		}
+		if err != nil {
 			return err
 		}
 	}

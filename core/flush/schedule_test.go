@@ -18,16 +18,17 @@ import (
 // world is what a Scheduler sees: time stands still until it is moved, and a
 // flush ends when the test says so.
 type world struct {
-	t      *testing.T
-	now    time.Time
-	tables []*ddl.Table
-	hot    map[ident.TableID]int64
-	jobs   []job.Record
-	full   bool
-	sweeps []string // storages
-	due    []string
-	busy   bool
-	s      *flush.Scheduler
+	t       *testing.T
+	now     time.Time
+	tables  []*ddl.Table
+	hot     map[ident.TableID]int64
+	jobs    []job.Record
+	full    bool
+	sweeps  []string // storages
+	leaving []ident.UserID
+	due     []string
+	busy    bool
+	s       *flush.Scheduler
 }
 
 func newWorld(t *testing.T, p flush.Policy, tables ...*ddl.Table) *world {
@@ -57,8 +58,9 @@ func newWorld(t *testing.T, p flush.Policy, tables ...*ddl.Table) *world {
 			}
 			return job.Record{}, job.NotFound(id)
 		},
-		Due:  func(context.Context, *ddl.Table) ([]string, error) { return w.due, nil },
-		Idle: func(ident.TableID) bool { return !w.busy },
+		Due:     func(context.Context, *ddl.Table) ([]string, error) { return w.due, nil },
+		Idle:    func(ident.TableID) bool { return !w.busy },
+		Leaving: func() ([]ident.UserID, error) { return w.leaving, nil },
 		Storages: func() ([]ident.StorageID, error) {
 			return []ident.StorageID{"local", "archive"}, nil
 		},
@@ -190,6 +192,26 @@ func TestScheduler_maintains(t *testing.T) {
 	w.started(2)
 	w.pass(30 * time.Second)
 	w.started(4)
+}
+
+func TestScheduler_removesDroppedUsers(t *testing.T) {
+	w := newWorld(t, flush.Policy{})
+	w.leaving = []ident.UserID{"a", "b"}
+	w.pass(9 * time.Minute)
+	w.started(0)
+	w.full = true
+	w.pass(time.Minute)
+	w.started(0)
+	w.full = false
+	w.pass(59 * time.Minute)
+	w.started(0)
+	w.pass(time.Minute)
+	w.started(2)
+	for i, u := range []string{"a", "b"} {
+		if r := w.jobs[i].Request; r.Kind != job.Cleanup || r.Params[job.ForUser] != u {
+			t.Errorf("asked for %+v", r)
+		}
+	}
 }
 
 func TestScheduler_sweepsStorages(t *testing.T) {

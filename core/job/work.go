@@ -16,11 +16,11 @@ const (
 	Compact = "compact" // rewrites segments of a table that are small or worn
 	Retain  = "retain"  // rewrites those with rows that were deleted long ago
 	Sweep   = "sweep"   // deletes files that nothing points to: of a table, or OfStorage
-	Cleanup = "cleanup" // deletes all of a dropped table; Dropped is its definition
+	Cleanup = "cleanup" // deletes all of a dropped table, or of ForUser, who was dropped
 
 	ForUser  = "user"
 	ByPolicy = "by_policy" // asked for by the policy of the table
-	Dropped  = "dropped"
+	Dropped  = "dropped"   // the definition of a table that is to be cleaned up
 
 	OfStorage = "storage"
 )

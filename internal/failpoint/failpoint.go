@@ -24,12 +24,13 @@ const (
 	SweepDying   Point = "sweep_dying"   // a file is about to be deleted, its entry is there
 	SweepDeleted Point = "sweep_deleted" // the file is gone, its entry is still there
 	RetainPurged Point = "retain_purged" // some expired history and tombstones are gone
+	UserErased   Point = "user_erased"   // some keys of a dropped user are gone
 )
 
 // All returns every step.
 func All() []Point {
 	return []Point{
 		SegmentPending, SegmentWriting, SegmentUploaded, SegmentThere, SegmentSwapped,
-		SweepDying, SweepDeleted, RetainPurged,
+		SweepDying, SweepDeleted, RetainPurged, UserErased,
 	}
 }

@@ -32,7 +32,7 @@ func engineOptions(c *config.Loaded, log *slog.Logger) engine.Options {
 		CredentialsKey:   c.Storage.CredentialsKey,
 		Objects:          object.Options{Timeout: c.Storage.ObjectTimeout},
 		HistoryRetention: c.Live.HistoryRetention, AuditRetention: c.Retention.AuditLog,
-		DeletedRetention: c.Retention.DeletedRows,
+		DeletedRetention: c.Retention.DeletedRows, UserRetention: c.Retention.DroppedUsers,
 		Flush: flush.Policy{
 			Rows: int64(c.Flush.Rows), Interval: c.Flush.Interval,
 			MinRows: c.Flush.MinRows, MaxAge: c.Flush.MaxAge,

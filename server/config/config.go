@@ -78,9 +78,10 @@ type Flush struct {
 
 // Retention is how long what nobody deletes is kept.
 type Retention struct {
-	DeletedRows time.Duration
-	AuditLog    time.Duration
-	Jobs        time.Duration
+	DeletedRows  time.Duration
+	DroppedUsers time.Duration
+	AuditLog     time.Duration
+	Jobs         time.Duration
 }
 
 // Jobs bounds the work in the background.

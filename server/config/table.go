@@ -102,6 +102,10 @@ var table = []Setting{
 		Doc: "How long deleted rows are kept, never shorter than live.history_retention. " +
 			"DELETED_RETENTION of a table says otherwise.",
 		field: func(c *Config) any { return &c.Retention.DeletedRows }},
+	{Section: "retention", Key: "dropped_users", Default: "168h", Min: second,
+		Doc: "How long a user who was dropped can be restored. Then all that the user has " +
+			"is removed, within an hour.",
+		field: func(c *Config) any { return &c.Retention.DroppedUsers }},
 	{Section: "retention", Key: "audit_log", Default: "2160h", Min: minute,
 		Doc:   "How long rows of system.audit_log are kept.",
 		field: func(c *Config) any { return &c.Retention.AuditLog }},

@@ -236,6 +236,10 @@ type User struct {
 	Secret  string       `json:"secret,omitempty"`
 	Created time.Time    `json:"created"`
 	Deleted *time.Time   `json:"deleted,omitempty"` // soft drop
+	// Erasing is when the removal of a dropped user's rows began, from when on the
+	// account can't be restored, and Erased when it had ended.
+	Erasing *time.Time `json:"erasing,omitempty"`
+	Erased  *time.Time `json:"erased,omitempty"`
 	// Storage is where the user's rows go cold in tables with USE_USER_STORAGE, ""
 	// for where the table's go.
 	Storage ident.StorageID `json:"storage,omitempty"`

@@ -32,6 +32,7 @@ const (
 	CreateUser
 	AlterUser
 	DropUser
+	RestoreUser
 	ShowUsers
 	ShowSettings
 	ClearCache
@@ -225,6 +226,8 @@ var kinds = [kindEnd]KindInfo{
 		Example: "ALTER USER 'alice' SET ROLE service"},
 	DropUser: {Area: areaUser, Text: "DROP USER", Who: whoDBA, Class: Account,
 		Form: "DROP USER [IF EXISTS] 'id'", Example: "DROP USER IF EXISTS 'alice'"},
+	RestoreUser: {Area: areaUser, Text: "RESTORE USER", Who: whoDBA, Class: Account,
+		Form: "RESTORE USER 'id'", Example: "RESTORE USER 'alice'"},
 	ShowUsers: {Area: areaUser, Text: "SHOW USERS", Who: whoDBA, Class: Session,
 		Form: "SHOW USERS", Example: "SHOW USERS"},
 

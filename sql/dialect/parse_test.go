@@ -97,6 +97,7 @@ func TestParse_OwnStatements(t *testing.T) {
 			&ast.AlterUser{ID: "a", Role: ptr(ident.RoleDBA), Email: ptr("")}},
 		{"DROP USER 'a'", dialect.DropUser, &ast.DropUser{ID: "a"}},
 		{"DROP USER IF EXISTS 'a'", dialect.DropUser, &ast.DropUser{ID: "a", IfExists: true}},
+		{"RESTORE USER 'a'", dialect.RestoreUser, &ast.RestoreUser{ID: "a"}},
 		{"SHOW USERS", dialect.ShowUsers, &ast.ShowUsers{}},
 		{"SHOW SETTINGS", dialect.ShowSettings, &ast.ShowSettings{}},
 		{"SHOW LIVE QUERIES", dialect.ShowLiveQueries, &ast.ShowLiveQueries{}},

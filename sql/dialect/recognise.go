@@ -28,6 +28,7 @@ const (
 	wordRollback  = "ROLLBACK"
 	wordTruncate  = "TRUNCATE"
 	wordKill      = "KILL"
+	wordRestore   = "RESTORE"
 	wordTrace     = "TRACE"
 	wordFlush     = "FLUSH"
 	wordCompact   = "COMPACT"
@@ -47,7 +48,8 @@ var engineKinds = map[string]Kind{
 var ownWords = []string{
 	wordWith, wordExplain, wordCreate, wordAlter, wordDrop, wordShow, wordUse, wordDescribe,
 	wordDesc, wordSubscribe, wordExecute, wordTruncate, wordBegin, wordStart, wordCommit,
-	wordRollback, wordKill, wordTrace, wordFlush, wordCompact, wordStorage, wordCheck, wordWait,
+	wordRollback, wordKill, wordRestore,
+	wordTrace, wordFlush, wordCompact, wordStorage, wordCheck, wordWait,
 	wordClear,
 }
 
@@ -62,7 +64,7 @@ var notOffered = map[string]string{
 	"IMPORT": "", "INSTALL": "", "LISTEN": "use SUBSCRIBE TO", "LOAD": "",
 	"LOCK": "", "MERGE": "", "NOTIFY": "", "OPTIMIZE": "", "PREPARE": "", "PURGE": "",
 	"REFRESH": "", "RELEASE": "", "RENAME": "", "REPAIR": "",
-	"REPLAY": "", "RESET": "", "RESIGNAL": "", "RESTORE": "", "REVOKE": "rights go by role: " +
+	"REPLAY": "", "RESET": "", "RESIGNAL": "", "REVOKE": "rights go by role: " +
 		"ALTER USER 'id' SET ROLE r", "RUN": "", "SAVEPOINT": "",
 	"SET": "", "SHUTDOWN": "", "SIGNAL": "", "STOP": "",
 	"TABLE":     "use SELECT * FROM the table",
@@ -103,6 +105,8 @@ func (p *parser) statement() (Kind, Node, error) {
 		return p.truncateTable()
 	case wordKill:
 		return p.kill()
+	case wordRestore:
+		return p.restoreUser()
 	case wordTrace:
 		return p.traceDelivery()
 	case wordClear:

@@ -173,3 +173,19 @@ func (p *parser) dropUser() (Kind, Node, error) {
 	}
 	return p.complete(DropUser, n)
 }
+
+// restoreUser reads RESTORE USER 'id'.
+func (p *parser) restoreUser() (Kind, Node, error) {
+	p.next()
+	if p.is("DATABASE") || p.is("NAMESPACE") {
+		return 0, nil, p.unsupported("RESTORE %s is not supported", p.word())
+	}
+	if err := p.expect("USER"); err != nil {
+		return 0, nil, err
+	}
+	id, err := p.userID()
+	if err != nil {
+		return 0, nil, err
+	}
+	return p.complete(RestoreUser, &ast.RestoreUser{ID: id})
+}

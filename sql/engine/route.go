@@ -27,8 +27,7 @@ func (d *direct) route(src *source, order ast.OrderBy, sc *scope) (best route, o
 			continue
 		}
 		most = rank
-		best = route{path: p, spans: []span{s}, reverse: reverse,
-			point: point && (p.index == nil || p.index.Unique)}
+		best = route{path: p, spans: []span{s}, reverse: reverse}
 		if empty {
 			best.spans = nil
 		}

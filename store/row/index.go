@@ -55,6 +55,16 @@ func IndexSpace(x ident.IndexID) (lo, hi []byte) {
 	return lo, PrefixEnd(lo)
 }
 
+// EntryUser returns whose entry of an index a key is.
+func EntryUser(key []byte) (ident.UserID, error) {
+	const head = 5
+	if len(key) < head || key[0] != spaceIndex {
+		return "", errKey
+	}
+	u, _, err := cutUser(key[head:])
+	return u, err
+}
+
 // SplitEntry takes an entry of a user apart, whose key is without the prefix
 // of IndexPrefix. What it returns aliases both.
 func SplitEntry(key, value []byte) (columns, pk []byte, err error) {

@@ -110,6 +110,11 @@ func SplitChangeKey(key []byte) (ident.UserID, clock.Seq, error) {
 	return u, clock.Seq(binary.BigEndian.Uint64(rest)), nil
 }
 
+// VersionPrefix returns the prefix of all overwritten versions of a user's rows.
+func VersionPrefix(u ident.UserID) []byte {
+	return appendUser(append(make([]byte, 0, 3+len(u)), spaceVersion), u)
+}
+
 // VersionKey returns the key of an overwritten version of a row; seq is the
 // version's own. A primary key's encoding is self-delimiting, so versions of
 // one key never mix with another's.

@@ -117,6 +117,9 @@ func TestTable_AgainstModel(t *testing.T) {
 				if f.r.IntN(4) == 0 {
 					f.freezeSome()
 				}
+				if f.r.IntN(20) == 0 {
+					f.eraseSome()
+				}
 				f.compare()
 				f.compareSegments()
 			}
@@ -132,6 +135,9 @@ func TestTable_EvictAgainstModel(t *testing.T) {
 		f.commit()
 		if f.r.IntN(12) == 0 {
 			f.trim()
+		}
+		if f.r.IntN(20) == 0 {
+			f.eraseSome()
 		}
 		f.compare()
 	}

@@ -28,6 +28,9 @@ func (r *run) check(ctx context.Context) error {
 	if err := r.checkRealms(ctx); err != nil {
 		return err
 	}
+	if err := r.arrive(ctx); err != nil {
+		return fmt.Errorf("%s: %w", leaver, err)
+	}
 	if err := r.jobsEnd(ctx); err != nil {
 		return err
 	}

@@ -248,6 +248,8 @@ func (r *run) live(ctx context.Context, n int, point failpoint.Point) error {
 		random := rand.New(rand.NewPCG(r.Seed, uint64(n)<<32|1<<20|uint64(i)))
 		wg.Go(func() { r.move(ctx, mover, random) })
 	}
+	random := rand.New(rand.NewPCG(r.Seed, uint64(n)<<32|2<<20))
+	wg.Go(func() { r.leave(ctx, random) })
 	for r.process.Alive() && ctx.Err() == nil {
 		wait(ctx, 5*time.Millisecond)
 	}

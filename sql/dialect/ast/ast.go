@@ -189,6 +189,9 @@ type DropUser struct {
 	IfExists bool
 }
 
+// RestoreUser is RESTORE USER 'id'.
+type RestoreUser struct{ ID ident.UserID }
+
 // ShowUsers is SHOW USERS.
 type ShowUsers struct{}
 
@@ -312,6 +315,7 @@ func (*ShowCreateTable) node() {}
 func (*CreateUser) node()      {}
 func (*AlterUser) node()       {}
 func (*DropUser) node()        {}
+func (*RestoreUser) node()     {}
 func (*ShowUsers) node()       {}
 func (*ShowSettings) node()    {}
 func (*ClearCache) node()      {}
