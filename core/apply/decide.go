@@ -13,6 +13,9 @@ type Decision struct {
 	Tx     command.Tx
 	Commit bool
 	Parts  []command.Part // of a commit
+	// Forgotten says that the transaction is too old to have a record. It was not
+	// committed, unless all its parts have been resolved.
+	Forgotten bool
 }
 
 // decide stages a decision, unless there is one. Who comes too late for either is
@@ -33,7 +36,7 @@ func (s *shard) decide(b *store.Batch, v *store.View, c *command.Command) (Outco
 			return Outcome{}, err
 		}
 	case outlived(d.Tx, out.Seq), d.Tx == command.Tx{}:
-		out.Decision = &Decision{Tx: d.Tx}
+		out.Decision = &Decision{Tx: d.Tx, Forgotten: true}
 	default:
 		out.Decision = &Decision{Tx: d.Tx, Commit: d.Commit, Parts: d.Parts}
 		b.Put(s.part, decisionKey(d.Tx), appendDecision(nil, out.Decision))

@@ -6,6 +6,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/store"
 )
@@ -181,12 +182,23 @@ func (l *Local) finish(f *flight) {
 	if err == nil {
 		l.news.tell()
 		l.publish(f.group)
+		l.dropEmptied(f.group)
 	}
 	for _, p := range f.group {
 		if err != nil {
 			p.outs, p.err = nil, err
 		}
 		close(p.done)
+	}
+}
+
+// dropEmptied drops the names of partitions that a batch has emptied.
+func (l *Local) dropEmptied(group []*proposal) {
+	for _, p := range group {
+		if err := apply.DropEmptied(l.db, p.outs); err != nil {
+			l.opts.Logger.Error("drop a partition that is empty; it is when the server is started again",
+				"error", err)
+		}
 	}
 }
 

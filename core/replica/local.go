@@ -31,7 +31,10 @@ type Options struct {
 	// Publish is told what a batch changed, per shard, after it is visible.
 	// It must not block. nil tells nobody.
 	Publish func(s ident.ShardID, applied clock.Seq, changes []live.Change)
-	Logger  *slog.Logger
+	// Apart treats the shards as the groups of a cluster: what is proposed for
+	// several is committed in two phases instead of in one batch. For tests.
+	Apart  bool
+	Logger *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -70,6 +73,7 @@ type Local struct {
 	machine *apply.Machine
 	clock   *clock.Clock
 	opts    Options
+	apart   *Coordinator // nil when commands of several shards share a batch
 
 	queue   chan *proposal
 	closing chan struct{}
@@ -142,6 +146,9 @@ func NewLocal(db *store.DB, m *apply.Machine, ck *clock.Clock, opts Options) (*L
 		room: make(chan struct{}, batchesSyncing), flights: make(chan *flight, batchesSyncing),
 		counts: make([]atomic.Uint64, keyspace.SharedShard(db.Shards())+1),
 	}
+	if opts.Apart {
+		l.apart = NewCoordinator(db, m, ck, l)
+	}
 	var err error
 	if l.node, err = db.CreatePartition(keyspace.Node); err != nil {
 		return nil, err
@@ -182,6 +189,9 @@ func (l *Local) Propose(ctx context.Context, c *command.Command) (apply.Outcome,
 
 // ProposeAll implements Log: the commands are applied in one batch.
 func (l *Local) ProposeAll(ctx context.Context, cs []*command.Command) ([]apply.Outcome, error) {
+	if l.apart != nil && len(cs) > 1 {
+		return l.apart.Commit(ctx, cs)
+	}
 	p := &proposal{cs: cs, done: make(chan struct{})}
 	if err := l.enqueue(ctx, p); err != nil {
 		return nil, err
