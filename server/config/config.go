@@ -16,6 +16,7 @@ type Config struct {
 	Auth      Auth
 	Logging   Logging
 	Metrics   Metrics
+	Cluster   Cluster
 }
 
 // Server is where the process listens and how it stops.
@@ -159,6 +160,27 @@ type Metrics struct {
 	Enabled bool
 	Public  bool
 }
+
+// Cluster is the place of this server among several.
+type Cluster struct {
+	Node   int      // its number, 0 for a server alone
+	Nodes  []string // of all: see cluster.ParseNodes
+	Listen string   // for the log, "" for the address of the nodes
+	API    string   // for requests of other nodes, "" for the address of the nodes
+	Join   bool
+
+	Secret                    string
+	CAFile, CertFile, KeyFile string // absolute after Load
+
+	Replicas       int
+	MaxClockOffset time.Duration
+	QuorumTimeout  time.Duration
+	ForwardTimeout time.Duration
+	StartTimeout   time.Duration
+}
+
+// On reports whether the server is one of several.
+func (c Cluster) On() bool { return c.Node > 0 }
 
 // The storage engines.
 const (

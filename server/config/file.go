@@ -14,8 +14,9 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 )
 
-// parseFile reads TOML and calls set for each key in it. Errors name the line.
-func parseFile(path, text string, set func(Setting, string) error) error {
+// parseFile reads TOML and calls set for each key in it, with its line. Errors name
+// the line.
+func parseFile(path, text string, set func(s Setting, text string, line int) error) error {
 	var root map[string]toml.Primitive
 	meta, err := toml.Decode(text, &root)
 	if err != nil {
@@ -32,7 +33,7 @@ func parseFile(path, text string, set func(Setting, string) error) error {
 type file struct {
 	path     string
 	meta     *toml.MetaData
-	set      func(Setting, string) error
+	set      func(Setting, string, int) error
 	settings map[string]Setting // by Name
 }
 
@@ -83,7 +84,7 @@ func (f *file) value(s Setting, p toml.Primitive) error {
 	}
 	text, err := s.fromTOML(v)
 	if err == nil {
-		err = f.set(s, text)
+		err = f.set(s, text, f.line(p))
 	}
 	if err != nil {
 		return fileError(f.path, f.line(p), "%s: %s", s.Name(), s.complaint(err))

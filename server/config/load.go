@@ -40,6 +40,7 @@ type Loaded struct {
 	Config
 	File    string // the file that was read, "" for none
 	sources map[string]Source
+	lines   map[string]int // of the file, by name of the setting
 }
 
 // Source returns where the value of the setting called name came from.
@@ -66,7 +67,7 @@ func Home() (string, error) {
 // environment. Every error is a fault of code InvalidParameter that names the
 // file and line, or the variable.
 func Load(in Input) (*Loaded, error) {
-	l := &Loaded{sources: make(map[string]Source)}
+	l := &Loaded{sources: make(map[string]Source), lines: make(map[string]int)}
 	if err := l.defaults(in.Home); err != nil {
 		return nil, err
 	}
@@ -112,11 +113,11 @@ func (l *Loaded) readFile(in Input) error {
 		return fault.Wrap(fault.InvalidParameter, err, "config file %s can't be read", path)
 	}
 	l.File = path
-	return parseFile(path, string(text), func(s Setting, text string) error {
+	return parseFile(path, string(text), func(s Setting, text string, line int) error {
 		if s.Path && text != "" {
 			text = absolute(text, filepath.Dir(path))
 		}
-		l.sources[s.Name()] = FromFile
+		l.sources[s.Name()], l.lines[s.Name()] = FromFile, line
 		return s.set(&l.Config, text)
 	})
 }

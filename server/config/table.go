@@ -282,4 +282,57 @@ var table = []Setting{
 		Doc: "Whether GET /metrics answers everybody. Else it answers callers on this host " +
 			"and those with the credentials of a dba.",
 		field: func(c *Config) any { return &c.Metrics.Public }},
+
+	{Section: "cluster", Key: "node", Default: "0", Max: 1023,
+		Doc: "Number of this server in its cluster, from 1, never used again after it has left. " +
+			"0: a server alone.",
+		field: func(c *Config) any { return &c.Cluster.Node }},
+	{Section: "cluster", Key: "nodes",
+		Doc: "The nodes, this one among them, as 1=host:port. A node takes that port for the log and " +
+			"the next one for requests of other nodes; 1=host:port/port names another. The same on " +
+			"every node. The first by number founds the cluster.",
+		field: func(c *Config) any { return &c.Cluster.Nodes }},
+	{Section: "cluster", Key: "secret", Secret: true,
+		Doc: "Secret that the nodes know one another by, 16 bytes or more, better 32, the same on " +
+			"every node. Their certificates and the key of the secrets they share are made from it.",
+		field: func(c *Config) any { return &c.Cluster.Secret }},
+	{Section: "cluster", Key: "ca_file", Path: true,
+		Doc: "PEM file of the authority that signs the certificates of the nodes, in place of those " +
+			"made from cluster.secret. It goes with cert_file and key_file.",
+		field: func(c *Config) any { return &c.Cluster.CAFile }},
+	{Section: "cluster", Key: "cert_file", Path: true,
+		Doc: "PEM file of the certificate of this node, for its host and the DNS name " +
+			"node-N.kalamdb.internal with its number.",
+		field: func(c *Config) any { return &c.Cluster.CertFile }},
+	{Section: "cluster", Key: "key_file", Path: true,
+		Doc:   "PEM file of the key of cert_file.",
+		field: func(c *Config) any { return &c.Cluster.KeyFile }},
+	{Section: "cluster", Key: "listen",
+		Doc:   "Address to listen on for the log. Empty: that of this node in cluster.nodes.",
+		field: func(c *Config) any { return &c.Cluster.Listen }},
+	{Section: "cluster", Key: "api",
+		Doc: "Address to listen on for requests of other nodes. Empty: that of this node in " +
+			"cluster.nodes.",
+		field: func(c *Config) any { return &c.Cluster.API }},
+	{Section: "cluster", Key: "join", Default: "false",
+		Doc: "Whether the node joins a cluster that is there, by CLUSTER JOIN. cluster.nodes then " +
+			"names this node and some of the others.",
+		field: func(c *Config) any { return &c.Cluster.Join }},
+	{Section: "cluster", Key: "replicas", Default: "3", Min: 1, Max: 7,
+		Doc: "Nodes that keep each shard of users, when there are more nodes than that. Fixed when " +
+			"the cluster is founded.",
+		field: func(c *Config) any { return &c.Cluster.Replicas }},
+	{Section: "cluster", Key: "max_clock_offset", Default: "500ms", Min: second / 1000, Max: minute,
+		Doc:   "How far the clocks of two nodes may be apart; a node that is farther does not start.",
+		field: func(c *Config) any { return &c.Cluster.MaxClockOffset }},
+	{Section: "cluster", Key: "quorum_timeout", Default: "5s", Min: second / 10, Max: minute,
+		Doc:   "How long a statement waits for a leader and a majority before it fails with NO_QUORUM.",
+		field: func(c *Config) any { return &c.Cluster.QuorumTimeout }},
+	{Section: "cluster", Key: "forward_timeout", Default: "10s", Min: second / 10, Max: 10 * minute,
+		Doc: "How long a request that other nodes are to answer is tried at them before it fails with " +
+			"FORWARD_FAILED.",
+		field: func(c *Config) any { return &c.Cluster.ForwardTimeout }},
+	{Section: "cluster", Key: "start_timeout", Default: "5m", Min: second, Max: 1440 * minute,
+		Doc:   "How long a start waits for enough other nodes before it gives up.",
+		field: func(c *Config) any { return &c.Cluster.StartTimeout }},
 }

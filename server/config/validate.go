@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -11,14 +12,39 @@ import (
 // minSecretBytes is the least that core/auth takes as a key.
 const minSecretBytes = 16
 
+// check is a relation between settings. What it says begins with the name of the
+// first of them.
+type check struct {
+	bad  bool
+	what string
+}
+
+// refuse returns the first that is bad, with the place where its setting stands.
+func (l *Loaded) refuse(checks []check) error {
+	for _, c := range checks {
+		if c.bad {
+			name, _, _ := strings.Cut(c.what, " ")
+			name = strings.TrimSuffix(name, ",")
+			return fault.New(fault.InvalidParameter, "%s%s", l.where(name), c.what)
+		}
+	}
+	return nil
+}
+
+// where returns the place of a setting in front of a message: file and line, or
+// nothing where a default or the environment says it.
+func (l *Loaded) where(name string) string {
+	if l.Source(name) == FromFile && l.lines[name] > 0 {
+		return l.File + ":" + strconv.Itoa(l.lines[name]) + ": "
+	}
+	return ""
+}
+
 // validate checks relations between settings; single ones are checked as they
 // are read.
 func (l *Loaded) validate(in Input) error {
 	c := &l.Config
-	checks := []struct {
-		bad  bool
-		what string
-	}{
+	checks := []check{
 		{c.Storage.DataDir == "", "storage.data_dir is empty; name a folder"},
 		{c.Storage.Durability == DurabilityInterval && c.Storage.SyncInterval <= 0,
 			"storage.durability is interval and storage.sync_interval is not above 0; set both"},
@@ -37,10 +63,11 @@ func (l *Loaded) validate(in Input) error {
 		{c.Live.SocketSize > c.Live.TotalSize,
 			"live.socket_size is above live.total_size, which bounds all; raise total_size"},
 	}
-	for _, check := range checks {
-		if check.bad {
-			return fault.New(fault.InvalidParameter, "%s", check.what)
-		}
+	if err := l.refuse(checks); err != nil {
+		return err
+	}
+	if err := l.validateCluster(); err != nil {
+		return err
 	}
 	for _, origin := range c.Auth.AllowedOrigins {
 		if !strings.Contains(origin, "://") || strings.HasSuffix(origin, "/") {
