@@ -104,7 +104,7 @@ func (b *bench) setUpCold(ctx context.Context, env ...string) (*server, error) {
 		return nil, err
 	}
 	for _, sql := range []string{
-		"CREATE NAMESPACE bench", "CREATE USER TABLE " + coldTable + " " + coldColumns,
+		"CREATE NAMESPACE bench", "CREATE USER TABLE " + coldTable + " " + coldColumns + hot,
 	} {
 		if _, err := s.root().SQL(ctx, sql); err != nil {
 			return nil, errors.Join(err, s.close())
