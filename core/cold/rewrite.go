@@ -225,19 +225,6 @@ func layout(def *ddl.Table, u ident.UserID) segment.Layout {
 	return l
 }
 
-// piece are rows that are written together.
-type piece struct {
-	pks  [][]byte
-	recs []row.Record
-	size int64
-}
-
-// Bounds of a piece.
-const (
-	pieceRows  = 512
-	pieceBytes = 4 << 20
-)
-
 // write writes the rows from next on to a segment and notes what it has.
 func (r *rewrite) write(ctx context.Context, to io.Writer) (err error) {
 	w, err := segment.NewWriter(to, layout(r.def, r.user))
@@ -250,72 +237,21 @@ func (r *rewrite) write(ctx context.Context, to io.Writer) (err error) {
 			err = closed
 		}
 	}()
-	var p piece
-	written, size := 0, int64(0)
+	p := &pieces{rewrite: r, to: w}
 	for r.end = nil; r.end == nil && rows.Next(); {
-		rec := rows.Record()
-		if !r.chosen(&rec) {
-			continue
-		}
-		rec.Payload = bytes.Clone(rec.Payload)
-		p.pks, p.recs = append(p.pks, bytes.Clone(rows.PK())), append(p.recs, rec)
-		p.size += int64(len(rec.Payload))
-		written++
-		full := written == r.tier.opts.SegmentRows
-		if full || len(p.recs) == pieceRows || p.size > pieceBytes {
-			if err := r.writePiece(ctx, w, &p); err != nil {
+		if rec := rows.Present(); r.chosen(rec) {
+			if err := p.add(ctx, rows.PK(), rec); err != nil {
 				return err
 			}
-			if size += p.size; full || size >= r.tier.opts.SegmentBytes {
-				r.end = append(bytes.Clone(rows.PK()), 0)
-			}
-			p = piece{}
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	if err := r.writePiece(ctx, w, &p); err != nil {
+	if err := p.end(ctx); err != nil {
 		return err
 	}
 	return r.finish(w)
-}
-
-// writePiece appends rows to a segment, cold ones out of their old segments.
-func (r *rewrite) writePiece(ctx context.Context, w *segment.Writer, p *piece) error {
-	if len(p.recs) == 0 {
-		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	var cold []*row.Record
-	for i := range p.recs {
-		if p.recs[i].Cold {
-			cold = append(cold, &p.recs[i])
-		}
-	}
-	if len(cold) > 0 {
-		if err := r.tier.Fetch(ctx, r.view, r.table.Part, r.user, nil, cold); err != nil {
-			return err
-		}
-	}
-	p.size = 0
-	for i := range p.recs {
-		rec := &p.recs[i]
-		p.size += int64(len(rec.Payload))
-		if err := r.decode(rec); err != nil {
-			return err
-		}
-		if err := w.Append(p.pks[i], rec.Seq, r.vals); err != nil {
-			return err
-		}
-	}
-	failpoint.Here(failpoint.SegmentWriting)
-	if r.progress != nil {
-		r.progress(int64(len(p.recs)), p.size)
-	}
-	return nil
 }
 
 // decode reads a record as a row of the present schema version.
@@ -340,61 +276,4 @@ func (r *rewrite) finish(w *segment.Writer) error {
 	e.Rows, e.Bytes, e.Checksum = uint32(info.Rows), info.Bytes, info.Checksum
 	e.MinKey, e.MaxKey, e.MinSeq, e.MaxSeq = info.MinKey, info.MaxKey, info.MinSeq, info.MaxSeq
 	return nil
-}
-
-// Bounds of a command that has rows point to a segment.
-const (
-	swapRows  = 256
-	swapBytes = 32 << 10
-)
-
-// swap has the rows point to the segment. It walks the same rows of the same view
-// as write.
-func (r *rewrite) swap(ctx context.Context) (swapped int64, err error) {
-	rows := r.table.Headers(r.view, r.user, table.Span{Lo: r.next, Hi: r.end})
-	defer func() {
-		if closed := rows.Close(); err == nil {
-			err = closed
-		}
-	}()
-	var list []table.Moved
-	ordinal, size := uint32(0), 0
-	commit := func() error {
-		if len(list) == 0 {
-			return nil
-		}
-		_, n, err := r.tier.propose(ctx, &command.Command{Shard: r.shard, Swaps: []command.Swap{{
-			Table: r.def.ID, Swap: table.Swap{User: r.user, Segment: r.entry.ID, Rows: list},
-		}}})
-		swapped += int64(n)
-		r.tier.meter.swapped.Add(int64(n))
-		list, size = nil, 0
-		failpoint.Here(failpoint.SegmentSwapped)
-		return err
-	}
-	for rows.Next() {
-		rec := rows.Present()
-		if !r.chosen(rec) {
-			continue
-		}
-		list = append(list, table.Moved{PK: bytes.Clone(rows.PK()), Seq: rec.Seq,
-			From: rec.Place().Segment, Ordinal: ordinal})
-		ordinal++
-		if size += len(rows.PK()); len(list) == swapRows || size > swapBytes {
-			if err := commit(); err != nil {
-				return swapped, err
-			}
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return swapped, err
-	}
-	if err := commit(); err != nil {
-		return swapped, err
-	}
-	if ordinal != r.entry.Rows {
-		return swapped, fault.New(fault.Internal,
-			"a segment of %d rows was written of %d rows", r.entry.Rows, ordinal)
-	}
-	return swapped, nil
 }

@@ -1,15 +1,22 @@
 package engine_test
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/store/segment/segmenttest"
 )
 
 // coldRows is how many rows the benchmarks of the cold tier have; COLD_ROWS sets
@@ -40,12 +47,7 @@ func conversation(b *testing.B, rows, segments int64, o cold.Options) *engine.En
 			b.Error(err)
 		}
 	})
-	run(b, db, root, "CREATE NAMESPACE chat")
-	run(b, db, root, `CREATE TABLE chat.messages (conversation BIGINT, id BIGINT,
-		content TEXT NOT NULL, PRIMARY KEY (conversation, id))`)
-	for i := int64(0); i < rows; i += rowsInStatement {
-		run(b, db, alice, insertRows(i, 1))
-	}
+	talk(b, db, rows)
 	begun := time.Now()
 	r, err := db.Flush(b.Context(), "chat", "messages", alice.Caller)
 	if err != nil || r.Swapped != rows {
@@ -53,6 +55,17 @@ func conversation(b *testing.B, rows, segments int64, o cold.Options) *engine.En
 	}
 	b.ReportMetric(float64(rows)/time.Since(begun).Seconds(), "flushed-rows/s")
 	return db
+}
+
+// talk makes a conversation of alice.
+func talk(b *testing.B, db *engine.Engine, rows int64) {
+	b.Helper()
+	run(b, db, root, "CREATE NAMESPACE chat")
+	run(b, db, root, `CREATE TABLE chat.messages (conversation BIGINT, id BIGINT,
+		content TEXT NOT NULL, PRIMARY KEY (conversation, id))`)
+	for i := int64(0); i < rows; i += rowsInStatement {
+		run(b, db, alice, insertRows(i, 1))
+	}
 }
 
 // BenchmarkColdPoint reads random rows of 100 segments by their keys, hardly any
@@ -103,4 +116,92 @@ func BenchmarkColdGroups(b *testing.B) {
 			"GROUP BY conversation")
 	}
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkFlush moves the hot rows of one user to a segment, beside the bare library
+// of the format with the same rows.
+func BenchmarkFlush(b *testing.B) {
+	n := coldRows(b)
+	var flushed, bare time.Duration
+	var syncs int64
+	for b.Loop() {
+		db, err := engine.Open(b.TempDir(), engine.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		rows := chatter(b, db, int(n))
+		before, at := figure(b, db, "commit_syncs"), time.Now()
+		if r, err := db.Flush(b.Context(), "chat", "talk", alice.Caller); err != nil || r.Swapped != n {
+			b.Fatalf("%+v %v", r, err)
+		}
+		flushed += time.Since(at)
+		syncs += figure(b, db, "commit_syncs") - before
+		if err := db.Close(); err != nil {
+			b.Fatal(err)
+		}
+		at = time.Now()
+		kinds := []value.Kind{value.Int64, value.Int64, value.Int64, value.Int64, value.Text,
+			value.Int64, value.Timestamp, value.Bool}
+		f, err := os.Create(filepath.Join(b.TempDir(), "bare"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := segmenttest.Write(struct{ io.Writer }{f}, kinds, rows); err != nil {
+			b.Fatal(err)
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			b.Fatal(err)
+		}
+		bare += time.Since(at)
+	}
+	all := float64(n) * float64(b.N)
+	b.ReportMetric(all/flushed.Seconds(), "rows/s")
+	b.ReportMetric(all/bare.Seconds(), "bare-rows/s")
+	b.ReportMetric(100*bare.Seconds()/flushed.Seconds(), "%")
+	b.ReportMetric(float64(syncs)/float64(b.N), "syncs")
+}
+
+// chatter fills a table with rows of alice, and returns them as they are in a
+// segment.
+func chatter(b *testing.B, db *engine.Engine, n int) (rows [][]value.Value) {
+	b.Helper()
+	run(b, db, root, "CREATE NAMESPACE chat")
+	run(b, db, root, `CREATE TABLE chat.talk (conversation BIGINT NOT NULL, id BIGINT NOT NULL,
+		author BIGINT NOT NULL, likes BIGINT NOT NULL, content TEXT NOT NULL,
+		PRIMARY KEY (conversation, id)) WITH (FLUSH_POLICY = 'none')`)
+	words := strings.Fields("the a cold warm row file goes comes and then later sooner very much " +
+		"said wrote question answer table key segment page of to in with")
+	random := rand.New(rand.NewPCG(1, 1))
+	for len(rows) < n {
+		var sql strings.Builder
+		sql.WriteString("INSERT INTO chat.talk (conversation, id, author, likes, content) VALUES ")
+		for i := range min(rowsInStatement, n-len(rows)) {
+			text := strconv.Itoa(random.IntN(1e6))
+			for range 10 + random.IntN(15) {
+				text += " " + words[random.IntN(len(words))]
+			}
+			if i > 0 {
+				sql.WriteString(", ")
+			}
+			id, author, likes := len(rows), random.IntN(977), random.IntN(1000)
+			fmt.Fprintf(&sql, "(1, %d, %d, %d, '%s')", id, author, likes, text)
+			now := time.Now()
+			rows = append(rows, []value.Value{value.NewBigInt(1), value.NewBigInt(int64(id)),
+				value.NewBigInt(int64(author)), value.NewBigInt(int64(likes)), value.NewText(text),
+				value.NewBigInt(now.UnixNano()), value.NewTimestamp(now), value.NewBool(false)})
+		}
+		run(b, db, alice, sql.String())
+	}
+	return rows
+}
+
+func figure(b *testing.B, db *engine.Engine, name string) int64 {
+	b.Helper()
+	for _, f := range db.Figures() {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	b.Fatalf("no figure %s", name)
+	return 0
 }
