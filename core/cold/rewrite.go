@@ -2,6 +2,7 @@ package cold
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -233,8 +234,9 @@ func (r *rewrite) write(ctx context.Context, to io.Writer) (err error) {
 	}
 	rows := r.table.Headers(r.view, r.user, table.Span{Lo: r.next})
 	defer func() {
-		if closed := rows.Close(); err == nil {
-			err = closed
+		settled, closed := w.Settle(), rows.Close()
+		if err == nil {
+			err = cmp.Or(settled, closed)
 		}
 	}()
 	p := &pieces{rewrite: r, to: w}

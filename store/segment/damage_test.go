@@ -148,6 +148,12 @@ func TestWriter_Refuses(t *testing.T) {
 		if !fault.Is(err, fault.StorageFull) {
 			t.Errorf("full after %d bytes: %v", left, err)
 		}
+		if w == nil {
+			continue
+		}
+		if err := w.Settle(); err != nil && !fault.Is(err, fault.StorageFull) {
+			t.Errorf("what is encoded of a segment that is full after %d bytes: %v", left, err)
+		}
 	}
 	w, err := segment.NewWriter(io.Discard, s.layout)
 	if err != nil {

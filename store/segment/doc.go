@@ -3,16 +3,16 @@
 // that any reader of the file format opens.
 //
 // A segment is written once, from the first row to the last, and never changed.
-// A Writer holds one row group in memory whatever the number of rows. A File is
-// immutable and safe for concurrent use; it has read the end of its file, and
-// reads of the rest only what is asked for. Every byte it reads is checked: what
-// is not as it was written is a fault.Corruption that names the file, never a
-// wrong value.
+// A Writer holds two row groups in memory whatever the number of rows, and has a
+// goroutine encode one of them. A File is immutable and safe for concurrent use;
+// it has read the end of its file, and reads of the rest only what is asked for.
+// Every byte it reads is checked: what is not as it was written is a
+// fault.Corruption that names the file, never a wrong value.
 //
 // A Listing stands beside the files of a folder and says what they are. The
 // layouts are in docs/format/segment.md and docs/format/manifest-json.md. The
-// package knows no SQL, no manifest of a table and no storage; it starts no
-// goroutines. It is the one package that imports the library of the format.
+// package knows no SQL, no manifest of a table and no storage; it is the one that
+// imports the library of the format.
 package segment
 
 import "github.com/apache/arrow-go/v18/parquet"

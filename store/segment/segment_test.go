@@ -364,9 +364,9 @@ func TestSegment_LargeAndEmptyValues(t *testing.T) {
 	}
 }
 
-// A Writer holds one row group, however many rows there are: what the rows are
+// A Writer holds two row groups, however many rows there are: what the rows are
 // made of can go before the segment is closed.
-func TestWriter_HoldsOneRowGroup(t *testing.T) {
+func TestWriter_HoldsTwoRowGroups(t *testing.T) {
 	l := segment.Layout{Table: 1, Schema: &row.Schema{Version: 1, Codec: 1,
 		IDs: []ident.ColumnID{1, 2}, Kinds: []value.Kind{value.Int64, value.Bytes}},
 		Columns: []segment.Column{{Name: "id"}, {Name: "b"}}, Key: []ident.ColumnID{1}}

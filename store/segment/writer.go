@@ -35,17 +35,21 @@ type Info struct {
 	Checksum       [32]byte // SHA-256 of the file
 }
 
-// Writer writes a segment, of which it holds one row group in memory. It is used
-// by one goroutine, and of no use behind an error.
+// Writer writes a segment, of which it holds two row groups in memory: one gathers
+// rows while the one before is encoded by a goroutine, which ends in Close or
+// Settle. It is used by one goroutine, and of no use behind an error.
 type Writer struct {
 	layout   Layout
-	sink     *sink
+	sink     *sink // used by the encoding goroutine, as out is
 	out      *file.Writer
-	encoders []encoder
-	rows     int // of the open row group
+	encoders []encoder // of the open row group
+	rows     int
 	bytes    int
 	keys     []byte
 	info     Info
+
+	encoding chan error // has the outcome of the group before; nil when none is encoded
+	spare    []encoder  // of that group
 }
 
 // NewWriter returns a Writer of a segment of this layout, which it keeps.
@@ -77,7 +81,7 @@ func NewWriter(to io.Writer, l Layout) (w *Writer, err error) {
 		return nil, err
 	}
 	for _, c := range l.codecs() {
-		w.encoders = append(w.encoders, c.encoder())
+		w.encoders, w.spare = append(w.encoders, c.encoder()), append(w.spare, c.encoder())
 	}
 	return w, nil
 }
@@ -209,15 +213,38 @@ func (w *Writer) addKey(pk []byte) {
 	w.keys = append(binary.AppendUvarint(w.keys, uint64(len(pk))), pk...)
 }
 
-// endGroup writes the open row group.
+// endGroup has the open row group encoded, once the one before is.
 func (w *Writer) endGroup() error {
+	if err := w.Settle(); err != nil {
+		return err
+	}
+	w.encoders, w.spare = w.spare, w.encoders
 	w.rows, w.bytes = 0, 0
+	full, done := w.spare, make(chan error, 1)
+	w.encoding = done
+	go func() { done <- w.encode(full) }()
+	return nil
+}
+
+// Settle waits until nothing is encoded in the background, and returns what failed
+// there. Who does not come to Close calls it at the end.
+func (w *Writer) Settle() error {
+	if w.encoding == nil {
+		return nil
+	}
+	err := <-w.encoding
+	w.encoding = nil
+	return err
+}
+
+// encode writes a row group.
+func (w *Writer) encode(encoders []encoder) error {
 	return w.library(func() error {
 		group, err := w.out.AppendRowGroupChecked()
 		if err != nil {
 			return err
 		}
-		for _, e := range w.encoders {
+		for _, e := range encoders {
 			chunk, err := group.NextColumn()
 			if err != nil {
 				return err
@@ -239,7 +266,10 @@ func (w *Writer) Close() (Info, error) {
 	if w.info.Rows == 0 {
 		return Info{}, fault.New(fault.Internal, "a segment has at least one row")
 	}
-	if err := w.endGroup(); err != nil {
+	if err := w.Settle(); err != nil {
+		return Info{}, err
+	}
+	if err := w.encode(w.encoders); err != nil {
 		return Info{}, err
 	}
 	w.addKey(w.info.MaxKey)
