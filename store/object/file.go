@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,10 @@ import (
 // draftPrefix begins the names of files that are being written. They lie in the
 // root, where one rename puts them into their place, and are no objects.
 const draftPrefix = ".kalamdb-draft-"
+
+// ownDrafts begins the names of this process's drafts, which are none that were
+// left behind: their times, by the file system's clock, may be before its start.
+var ownDrafts = draftPrefix + strconv.Itoa(os.Getpid()) + "-" + rand.Text() + "-"
 
 // folder is a Bucket of files in a folder. Nothing outside of the folder is
 // reached, by symbolic links neither.
@@ -74,7 +79,7 @@ func (f *folder) Put(ctx context.Context, name string, write func(io.Writer) err
 	if err := errors.Join(checkPath(name, false), ended(ctx)); err != nil {
 		return fault.From(err)
 	}
-	draft := draftPrefix + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatUint(f.next.Add(1), 10)
+	draft := ownDrafts + strconv.FormatUint(f.next.Add(1), 10)
 	return f.in(func(root *os.Root) error {
 		err := f.draft(ctx, root, draft, write)
 		if err == nil {
@@ -313,7 +318,8 @@ func (f *folder) Sweep(ctx context.Context, before time.Time) (n int, err error)
 			if err := ended(ctx); err != nil {
 				return err
 			}
-			if !strings.HasPrefix(e.Name(), draftPrefix) {
+			if name := e.Name(); !strings.HasPrefix(name, draftPrefix) ||
+				strings.HasPrefix(name, ownDrafts) {
 				continue
 			}
 			info, err := e.Info()

@@ -200,3 +200,19 @@ func TestFolder_Sweep(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFolder_SweepsNoDraftOfItsOwn has a draft be swept while it is written: the
+// clock of the file system may be behind the one that the sweep goes by.
+func TestFolder_SweepsNoDraftOfItsOwn(t *testing.T) {
+	f := newFolder(t.TempDir())
+	err := f.Put(t.Context(), "a", func(w io.Writer) error {
+		if n, err := f.Sweep(t.Context(), time.Now().Add(time.Hour)); n != 0 || err != nil {
+			t.Errorf("%d files were swept, %v", n, err)
+		}
+		_, err := io.WriteString(w, "x")
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
