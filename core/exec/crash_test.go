@@ -74,6 +74,7 @@ type process struct {
 	db   *store.DB
 	log  *mortal
 	x    *exec.Executor
+	made exec.Parts // of x
 	cat  *catalog.Catalog
 	jobs *job.Manager
 }
@@ -112,13 +113,14 @@ func startPlanning(t *testing.T, db *store.DB, planAll bool) *process {
 	keeper := &exec.Keeper{DB: db, Log: p.log, Clock: ck}
 	p.jobs, err = job.Open(t.Context(), job.Kept{DB: db, Propose: keeper.Write}, nil, job.Options{})
 	must(err)
-	p.x = exec.New(exec.Parts{
+	p.made = exec.Parts{
 		Keeper: keeper, Machine: m, Catalog: p.cat, Jobs: p.jobs,
 		SQL: sqlengine.New(sqlengine.Options{PlanAll: planAll}), PlanAll: planAll, Gen: gen,
 		Audit: audit.New(audit.Parts{DB: db, Propose: unheard, Gen: gen, Now: time.Now,
 			Logger: slog.New(slog.DiscardHandler)}),
 		Hub: hub, Now: time.Now,
-	}, exec.Limits{})
+	}
+	p.x = exec.New(p.made, exec.Limits{})
 	return p
 }
 

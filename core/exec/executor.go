@@ -20,6 +20,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/audit"
 	"github.com/kalamdb/kalamdb-go/core/auth"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/core/storage"
 	"github.com/kalamdb/kalamdb-go/live"
@@ -81,6 +82,10 @@ type Executor struct {
 	building     sync.Map // of ident.TableID: tables whose indexes are being built
 
 	statements, failures, conflicts atomic.Int64
+
+	single   bool          // no other node changes anything
+	needs    *needs        // of texts; in a cluster
+	followed atomic.Uint64 // applied seq of the system tables that the catalogue has
 }
 
 func (l Limits) withDefaults() Limits {
@@ -110,6 +115,9 @@ func New(parts Parts, limits Limits) *Executor {
 		schema: make(chan struct{}, 1),
 	}
 	x.schema <- struct{}{}
+	if _, x.single = parts.Log.(*replica.Local); !x.single {
+		x.needs = newNeeds()
+	}
 	return x
 }
 
@@ -194,6 +202,9 @@ func (x *Executor) Run(ctx context.Context, id session.Identity, req Request, si
 		return fault.New(fault.InvalidParameter, "rows are streamed of one statement that reads; "+
 			"send others with Accept: application/json")
 	}
+	if err := x.placed(id, stmts); err != nil {
+		return err
+	}
 	if req.MinSeq != "" {
 		if err := x.awaitSeqs(ctx, req.MinSeq); err != nil {
 			return err
@@ -213,8 +224,11 @@ func (x *Executor) Run(ctx context.Context, id session.Identity, req Request, si
 		}
 		x.statements.Add(1)
 		if err := one.do(ctx, sink); err != nil {
+			if i == 0 && isElsewhere(err) {
+				return err
+			}
 			x.failures.Add(1)
-			return locate(err, &stmts[i], i+1)
+			return locate(apart(err), &stmts[i], i+1)
 		}
 	}
 	if req.Session == nil && s.tx != nil {
@@ -253,39 +267,59 @@ type run struct {
 
 	assumed bool // a plan assumed what was not so: the engine plans it
 
-	acted []act // for other users
+	acted   []act    // for other users
+	reading *reading // while it is planned, in a cluster
 }
 
 func (r *run) do(ctx context.Context, sink Sink) error {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout())
 	defer cancel()
-	if r.st.As != "" {
-		id, err := r.x.Auth.ActAs(ctx, r.id, string(r.st.As))
-		if err != nil {
-			return err
-		}
-		r.id = id
-	}
+	asked, told := r.id, false
 	emit := func(res *Result) error {
 		res.Kind, res.AsUser = r.st.Kind, r.id.Acting()
+		told = true
 		return sink(res)
 	}
-	if err := r.session.checkLocked(r.id); err != nil {
+	ran, err := r.once(ctx, emit)
+	if !told && r.x.doubts(err) {
+		if err = r.x.catchUp(ctx); err == nil {
+			r.id = asked
+			ran, err = r.once(ctx, emit)
+		}
+	}
+	if !ran || isElsewhere(err) {
 		return err
 	}
-	class := r.st.Kind.Info().Class
-	if r.session.tx != nil && (class == dialect.Schema || class == dialect.Account) {
-		return fault.New(fault.Unsupported,
-			"%s can't run in a transaction; COMMIT or ROLLBACK it first", r.st.Kind)
-	}
-	err := r.dispatch(ctx, class, emit)
-	if kept := r.audit(ctx, class, err); err == nil {
+	if kept := r.audit(ctx, r.st.Kind.Info().Class, err); err == nil {
 		err = kept
 	}
 	return err
 }
 
+// once runs the statement. ran is false when it was refused before.
+func (r *run) once(ctx context.Context, emit Sink) (ran bool, err error) {
+	if r.st.As != "" {
+		if r.id, err = r.x.Auth.ActAs(ctx, r.id, string(r.st.As)); err != nil {
+			return false, err
+		}
+	}
+	if err := r.session.checkLocked(r.id); err != nil {
+		return false, err
+	}
+	class := r.st.Kind.Info().Class
+	if r.session.tx != nil && (class == dialect.Schema || class == dialect.Account) {
+		return false, fault.New(fault.Unsupported,
+			"%s can't run in a transaction; COMMIT or ROLLBACK it first", r.st.Kind)
+	}
+	return true, r.dispatch(ctx, class, emit)
+}
+
 func (r *run) dispatch(ctx context.Context, class dialect.Class, emit Sink) error {
+	if leads(r.st) {
+		if err := r.lead(ctx); err != nil {
+			return err
+		}
+	}
 	switch class {
 	case dialect.Transaction:
 		return r.transact(ctx, emit)
@@ -306,6 +340,9 @@ func (r *run) dispatch(ctx context.Context, class dialect.Class, emit Sink) erro
 // env is what package sql sees of the run. The caller keeps v.
 func (r *run) env(v *store.View) *sqlengine.Env {
 	cat := r.x.Catalog.Snapshot()
+	if r.reading != nil {
+		cat = r.reading.cat
+	}
 	env := &sqlengine.Env{
 		Catalog: cat, DB: r.x.DB, View: v, Cold: r.x.Cold, Gen: r.x.Gen, Now: r.x.Now(),
 		Rights: r.rights(cat), System: &systemRows{r: r, cat: cat, view: v},
@@ -314,6 +351,9 @@ func (r *run) env(v *store.View) *sqlengine.Env {
 	}
 	if tx := r.session.tx; tx != nil {
 		env.Pending, env.Lock, env.ReadAt = &tx.set, tx.lock, tx.started
+	}
+	if r.reading != nil {
+		env.Reads = r.reading.opened
 	}
 	return env
 }
@@ -339,12 +379,15 @@ func (r *run) read(ctx context.Context, emit Sink) error {
 	if n, ok := r.st.Node.(*ast.Explain); ok {
 		return r.explain(ctx, n, emit)
 	}
-	v := r.view()
-	defer v.Release()
-	res, err := r.plan(ctx, v)
+	var res *sqlengine.Result
+	v, err := r.onView(ctx, func(v *store.View) (err error) {
+		res, err = r.plan(ctx, v)
+		return err
+	})
 	if err != nil {
 		return err
 	}
+	defer v.Release()
 	err = emit(&Result{Columns: res.Columns, Rows: &timed{res.Rows, ctx}})
 	if closing := res.Rows.Close(); err == nil {
 		err = closing
@@ -371,8 +414,14 @@ func (r *run) plan(ctx context.Context, v *store.View) (*sqlengine.Result, error
 			return res, err
 		}
 	}
+	if g := r.reading; g != nil {
+		if len(g.missing) > 0 || g.old {
+			return nil, errAgain
+		}
+		g.parsed = true
+	}
 	res, err := r.x.SQL.Run(ctx, r.st, env)
-	if fault.Is(err, fault.TransactionConflict) { // a table went while it was planned
+	if r.reading == nil && fault.Is(err, fault.TransactionConflict) { // a table went while it was planned
 		if err := r.x.Catalog.Refresh(); err != nil {
 			return nil, err
 		}
@@ -413,6 +462,19 @@ type Subscription struct {
 func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subscription) (
 	*live.Subscription, error,
 ) {
+	s, err := x.subscribe(ctx, id, sub)
+	if x.doubts(err) {
+		if err := x.catchUp(ctx); err != nil {
+			return nil, err
+		}
+		return x.subscribe(ctx, id, sub)
+	}
+	return s, err
+}
+
+func (x *Executor) subscribe(ctx context.Context, id session.Identity, sub Subscription) (
+	*live.Subscription, error,
+) {
 	stmts, err := dialect.Parse(sub.SQL, x.limits.SQL)
 	if err != nil {
 		return nil, err
@@ -434,6 +496,9 @@ func (x *Executor) Subscribe(ctx context.Context, id session.Identity, sub Subsc
 		}
 	}
 	q, owner, err := r.compileLive(ctx, query)
+	if isElsewhere(err) {
+		return nil, err
+	}
 	if n, ok := r.st.Node.(*ast.Subscribe); ok {
 		err = locateIn(err, n.Offset)
 	}

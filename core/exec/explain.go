@@ -33,10 +33,16 @@ func (r *run) explain(ctx context.Context, n *ast.Explain, emit Sink) error {
 	}
 	query := *r
 	query.st = &dialect.Statement{Kind: dialect.Select, Text: n.Query}
-	v := r.view()
+	var steps []sqlengine.Step
+	v, err := query.onView(ctx, func(v *store.View) (err error) {
+		steps, err = query.steps(ctx, v)
+		return err
+	})
+	if err != nil {
+		return locateIn(err, n.Offset)
+	}
 	defer v.Release()
-	steps, err := query.steps(ctx, v)
-	if err == nil && n.Analyze {
+	if n.Analyze {
 		var ran []sqlengine.Step
 		ran, err = query.analyze(ctx, v)
 		steps = append(steps, ran...)

@@ -23,15 +23,25 @@ import (
 func (r *run) compileLive(ctx context.Context, text string) (
 	*predicate.Query, ident.UserID, error,
 ) {
-	v := r.x.DB.View()
-	defer v.Release()
-	q, owner, err := r.x.SQL.CompileLive(ctx, text, r.env(v))
-	if err == nil && q.Rerun != nil {
+	var q *predicate.Query
+	var owner ident.UserID
+	v, err := r.onView(ctx, func(v *store.View) (err error) {
+		if r.reading != nil {
+			r.reading.parsed = true
+		}
+		q, owner, err = r.x.SQL.CompileLive(ctx, text, r.env(v))
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	v.Release()
+	if q.Rerun != nil {
 		again := &again{x: r.x, id: r.id, req: Request{Namespace: r.req.Namespace, Params: r.req.Params},
 			st: dialect.Statement{Kind: dialect.Select, Text: text}}
 		q.Rerun.Run = again.run
 	}
-	return q, owner, err
+	return q, owner, nil
 }
 
 // settleLive ends a subscription whose tables have changed since its query was

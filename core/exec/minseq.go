@@ -9,6 +9,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 )
 
 // awaitSeqs waits until the shards that a Request.MinSeq names have applied what
@@ -20,6 +21,11 @@ func (x *Executor) awaitSeqs(ctx context.Context, text string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, x.limits.StatementTimeout)
 	defer cancel()
+	for shard := range wanted {
+		if !x.Log.Holds(shard) {
+			return &replica.Elsewhere{Shard: shard}
+		}
+	}
 	for shard, seq := range wanted {
 		err := x.Log.Await(ctx, shard, seq)
 		if fault.Is(err, fault.StatementTimeout) {

@@ -23,6 +23,9 @@ func (r *run) show(ctx context.Context, emit Sink) error {
 	if err := access.MayRun(r.id.Role, r.st.Kind, ""); err != nil {
 		return err
 	}
+	if err := r.catchUpToShow(ctx); err != nil {
+		return err
+	}
 	switch n := r.st.Node.(type) {
 	case *ast.UseNamespace:
 		return r.use(n, emit)

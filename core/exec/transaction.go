@@ -89,6 +89,11 @@ type transaction struct {
 	outcome txOutcome  // of its writes so far
 	kept    int        // bytes of rows in outcome
 	replay  *txOutcome // not nil while a repeated request is answered
+
+	// In a cluster: the shards that the view is behind a barrier of, and why others
+	// are not among them.
+	behind []ident.ShardID
+	failed map[ident.ShardID]error
 }
 
 type lockKey struct {
@@ -152,7 +157,7 @@ func (r *run) transact(ctx context.Context, emit Sink) error {
 			return fault.New(fault.InvalidSQL,
 				"a transaction is open already; COMMIT or ROLLBACK it first")
 		}
-		return r.begin(emit)
+		return r.begin(ctx, emit)
 	case dialect.Rollback:
 		r.session.endLocked(nil)
 		return emit(&Result{Message: "transaction rolled back"})
@@ -160,11 +165,15 @@ func (r *run) transact(ctx context.Context, emit Sink) error {
 	return r.commit(ctx, emit)
 }
 
-func (r *run) begin(emit Sink) error {
+func (r *run) begin(ctx context.Context, emit Sink) error {
+	behind, failed, err := r.beginBehind(ctx)
+	if err != nil {
+		return err
+	}
 	s, now := r.session, r.x.Now()
 	tx := &transaction{
 		id: r.x.Gen.ULID(), caller: r.id.Caller, started: now, view: r.x.DB.View(),
-		locks: make(map[lockKey]command.Write),
+		locks: make(map[lockKey]command.Write), behind: behind, failed: failed,
 	}
 	tx.expiry = time.AfterFunc(r.x.limits.TransactionTimeout, func() { s.expire(tx) })
 	s.tx = tx
@@ -208,10 +217,15 @@ func (r *run) writeInside(ctx context.Context, emit Sink) error {
 		}
 		return emit(res)
 	}
-	planned, err := r.plan(ctx, tx.view)
+	var planned *sqlengine.Result
+	v, err := r.onView(ctx, func(v *store.View) (err error) {
+		planned, err = r.plan(ctx, v)
+		return err
+	})
 	if err != nil {
 		return err
 	}
+	defer v.Release()
 	defer planned.Rows.Close()
 	if planned.Writes != nil {
 		rows := tx.set.Len() + planned.Writes.Len() + len(tx.locks)
@@ -259,7 +273,7 @@ const maxReturned = command.MaxResult / 2
 func (r *run) commit(ctx context.Context, emit Sink) error {
 	tx := r.session.tx
 	if tx == nil {
-		return r.commitAgain(emit)
+		return r.commitAgain(ctx, emit)
 	}
 	defer r.session.endLocked(nil)
 	if tx.replay != nil {
@@ -426,6 +440,9 @@ func (r *run) recallCommit(v *store.View) (*txOutcome, error) {
 
 func (r *run) recallOutcome(v *store.View, request *command.Request) (*txOutcome, error) {
 	for s := ident.SystemShard; s <= keyspace.SharedShard(r.x.DB.Shards()); s++ {
+		if !r.x.Log.Holds(s) {
+			continue
+		}
 		part, err := r.x.Machine.Partition(s)
 		if err != nil {
 			return nil, err
@@ -451,8 +468,11 @@ func (r *run) recallOutcome(v *store.View, request *command.Request) (*txOutcome
 
 // commitAgain answers a COMMIT outside of a transaction: one that is repeated
 // because its first answer was lost is answered like that.
-func (r *run) commitAgain(emit Sink) error {
+func (r *run) commitAgain(ctx context.Context, emit Sink) error {
 	if r.req.RequestID != "" {
+		if _, _, err := r.beginBehind(ctx); err != nil {
+			return err
+		}
 		v := r.x.DB.View()
 		defer v.Release()
 		first, err := r.recallOutcome(v, r.commitRequest(r.number))

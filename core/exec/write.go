@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
+	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
 	"github.com/kalamdb/kalamdb-go/sql/writeset"
 	"github.com/kalamdb/kalamdb-go/store"
 )
@@ -52,16 +54,25 @@ func (r *run) write(ctx context.Context, emit Sink) error {
 func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 	res *Result, again bool, err error,
 ) {
-	v := r.x.DB.View()
-	defer v.Release()
-	if request != nil {
-		if res, err := r.recall(v, request); res != nil || err != nil {
-			return res, false, err
+	var planned *sqlengine.Result
+	v, err := r.onView(ctx, func(v *store.View) (err error) {
+		if request != nil {
+			if res, err = r.recall(v, request); res != nil || err != nil {
+				return err
+			}
 		}
-	}
-	planned, err := r.plan(ctx, v)
+		planned, err = r.plan(ctx, v)
+		if err == nil && r.reading.guessed(planned) {
+			return errors.Join(errAgain, planned.Rows.Close())
+		}
+		return err
+	})
 	if err != nil {
 		return nil, false, err
+	}
+	defer v.Release()
+	if res != nil {
+		return res, false, nil
 	}
 	defer planned.Rows.Close()
 	var writes []writeset.Write
@@ -106,7 +117,7 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 		return res, false, err
 	case out.Stale:
 		r.x.conflicts.Add(1)
-		return nil, true, r.x.Catalog.Refresh()
+		return nil, true, r.x.catchUp(ctx)
 	case out.Reread:
 		r.assumed = true
 		return nil, true, nil
@@ -175,6 +186,9 @@ func (r *run) request() (*command.Request, error) {
 // its own rows.
 func (r *run) recall(v *store.View, request *command.Request) (*Result, error) {
 	for s := ident.SystemShard; s <= keyspace.SharedShard(r.x.DB.Shards()); s++ {
+		if !r.x.Log.Holds(s) {
+			continue
+		}
 		part, err := r.x.Machine.Partition(s)
 		if err != nil {
 			return nil, err

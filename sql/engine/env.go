@@ -38,7 +38,10 @@ type Env struct {
 	// reads, as the user's row had seq in View; nil refuses the clause.
 	Pending *writeset.Set
 	Lock    func(t *ddl.Table, owner ident.UserID, pk []byte, seq clock.Seq)
-	Params  []value.Value
+	// Reads is asked before rows of t on a shard are read or, with write, changed.
+	// An error of it ends the planning. nil allows all.
+	Reads  func(t *ddl.Table, s ident.ShardID, write bool) error
+	Params []value.Value
 	// JSONParams says that Params came as JSON; see ParamFor.
 	JSONParams bool
 }

@@ -52,6 +52,11 @@ func (run *execution) resolve(n ast.TableName, write bool) (_ *source, err error
 	if write && def.Kind == ddl.SystemTable {
 		return nil, fault.New(fault.PermissionDenied, "system tables are read-only")
 	}
+	if env.Reads != nil {
+		if err := env.Reads(def, def.Shard(t.owner, env.DB.Shards()), write); err != nil {
+			return nil, err
+		}
+	}
 	if err := t.open(); err != nil {
 		return nil, err
 	}

@@ -85,6 +85,12 @@ func (x *execution) open() bool {
 	if x.env.Rights.CheckTable(x.def, x.user, x.verb != selectRows) != nil {
 		return false
 	}
+	if reads := x.env.Reads; reads != nil {
+		s := x.def.Shard(x.user, x.env.DB.Shards())
+		if reads(x.def, s, x.verb != selectRows) != nil {
+			return false
+		}
+	}
 	part, ok := x.shards.of(x.user)
 	x.store = table.Table{Part: part, Cold: x.env.Cold}
 	return ok
