@@ -421,7 +421,7 @@ func (r *run) plan(ctx context.Context, v *store.View) (*sqlengine.Result, error
 		g.parsed = true
 	}
 	res, err := r.x.SQL.Run(ctx, r.st, env)
-	if r.reading == nil && fault.Is(err, fault.TransactionConflict) { // a table went while it was planned
+	if r.reading == nil && fault.Is(err, fault.TransactionConflict) { // a table went meanwhile
 		if err := r.x.Catalog.Refresh(); err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/commons/system"
 	"github.com/kalamdb/kalamdb-go/core/apply"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
@@ -152,8 +153,13 @@ func (g *reading) begin(ctx context.Context) error {
 		}
 		g.cat = x.Catalog.Snapshot()
 	}
-	g.view = x.DB.View()
-	return nil
+	look := x.Machine.Look(g.shards...)
+	if g.age > 0 {
+		look = x.Machine.LookStale(g.shards...)
+	}
+	var err error
+	g.view, err = replica.SettledView(ctx, x.DB, x.Log, look)
+	return err
 }
 
 // judge says whether the statement is to be planned again, after a plan that

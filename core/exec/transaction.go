@@ -18,6 +18,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
@@ -170,9 +171,18 @@ func (r *run) begin(ctx context.Context, emit Sink) error {
 	if err != nil {
 		return err
 	}
+	view := r.x.DB.View
+	if !r.x.single {
+		look := r.x.Machine.Look(behind...)
+		settled, err := replica.SettledView(ctx, r.x.DB, r.x.Log, look)
+		if err != nil {
+			return err
+		}
+		view = func() *store.View { return settled }
+	}
 	s, now := r.session, r.x.Now()
 	tx := &transaction{
-		id: r.x.Gen.ULID(), caller: r.id.Caller, started: now, view: r.x.DB.View(),
+		id: r.x.Gen.ULID(), caller: r.id.Caller, started: now, view: view(),
 		locks: make(map[lockKey]command.Write), behind: behind, failed: failed,
 	}
 	tx.expiry = time.AfterFunc(r.x.limits.TransactionTimeout, func() { s.expire(tx) })
@@ -294,7 +304,7 @@ func (r *run) commit(ctx context.Context, emit Sink) error {
 		cs[0].Request = r.commitRequest(r.number)
 		cs[0].Request.Result = result
 	}
-	outs, err := r.x.Log.ProposeAll(ctx, cs)
+	outs, err := replica.ProposeAll(ctx, r.x.Log, cs)
 	if err == nil && slices.ContainsFunc(outs, func(o apply.Outcome) bool { return o.Reread }) {
 		outs, err = r.commitThawed(ctx, tx, cs)
 	}
@@ -338,7 +348,7 @@ func (r *run) commitThawed(ctx context.Context, tx *transaction, cs []*command.C
 		}
 		again[i] = &next
 	}
-	return r.x.Log.ProposeAll(ctx, again)
+	return replica.ProposeAll(ctx, r.x.Log, again)
 }
 
 // thaw gives a write the row that it changes.

@@ -14,6 +14,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 	sqlengine "github.com/kalamdb/kalamdb-go/sql/engine"
 	"github.com/kalamdb/kalamdb-go/sql/writeset"
@@ -105,7 +106,7 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 			return nil, false, err
 		}
 	}
-	out, err := r.x.Log.Propose(ctx, c)
+	out, err := replica.Propose(ctx, r.x.Log, c)
 	if err != nil || out.Err != nil || out.Repeat || out.Stale {
 		undo()
 	}
