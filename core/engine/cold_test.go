@@ -2,10 +2,6 @@ package engine_test
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -332,71 +328,5 @@ func TestCold_LongScans(t *testing.T) {
 	b.compact("alice")
 	if got := b.list(alice, "SELECT * FROM chat.m"); got != want {
 		t.Error("rows differ after they were moved again")
-	}
-}
-
-// TestCold_DamagedFiles damages one file of two and removes another: what needs
-// them fails and names them, all else goes on.
-func TestCold_DamagedFiles(t *testing.T) {
-	b := coldBench(t, 20, engine.Options{Cold: cold.Options{CacheBytes: 1, FileBytes: 1}})
-	b.run(alice, "INSERT INTO chat.m (id, body) VALUES (21, 'new'), (22, 'newer')")
-	b.flush("alice")
-	var files []string
-	err := filepath.WalkDir(filepath.Join(b.dir, "cold"), func(p string, e fs.DirEntry, err error) error {
-		if strings.HasSuffix(p, ".parquet") && strings.Contains(p, "alice") {
-			files = append(files, p)
-		}
-		return err
-	})
-	if err != nil || len(files) != 2 {
-		t.Fatalf("files %v, %v", files, err)
-	}
-	slices.Sort(files)
-	whole, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, damage := range map[string]func() error{
-		"missing": func() error { return os.Remove(files[0]) },
-		"cut":     func() error { return os.WriteFile(files[0], whole[:len(whole)/2], 0o600) },
-		"changed": func() error {
-			bad := slices.Clone(whole)
-			for i := range len(bad) / 2 {
-				bad[i] ^= 0x40
-			}
-			return os.WriteFile(files[0], bad, 0o600)
-		},
-	} {
-		if err := damage(); err != nil {
-			t.Fatal(err)
-		}
-		for _, sql := range []string{"SELECT body FROM chat.m WHERE id = 5", "SELECT * FROM chat.m",
-			"UPDATE chat.m SET room = 1 WHERE id = 5", "DELETE FROM chat.m WHERE id = 5"} {
-			err := b.fails(alice, fault.Corruption, sql)
-			if err != nil && !strings.Contains(err.Error(), filepath.Base(files[0])) {
-				t.Errorf("%s file: %s does not name it: %v", name, sql, err)
-			}
-		}
-		b.fails(alice, fault.DuplicateKey, "INSERT INTO chat.m (id) VALUES (5)")
-		for sql, want := range map[string]string{
-			"SELECT COUNT(*) FROM chat.m":                                  "22",
-			"SELECT body FROM chat.m WHERE id > 20":                        "new, newer",
-			"SELECT body FROM chat.m ORDER BY id DESC LIMIT 2":             "newer, new",
-			"UPDATE chat.m SET body = 'new' WHERE id = 21 RETURNING body":  "new",
-			"SELECT _deleted FROM chat.m WHERE id = 22 AND body = 'newer'": "false",
-		} {
-			if got := b.list(alice, sql); got != want {
-				t.Errorf("%s file: %s gives %q", name, sql, got)
-			}
-		}
-		if got := b.list(bob, "SELECT COUNT(body) FROM chat.m"); got != "20" {
-			t.Errorf("%s file: bob has %s rows", name, got)
-		}
-	}
-	if err := os.WriteFile(files[0], whole, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := b.list(alice, "SELECT body FROM chat.m WHERE id = 5"); got != "alice 5" {
-		t.Errorf("with its file again: %q", got)
 	}
 }

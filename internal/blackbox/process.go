@@ -206,6 +206,19 @@ func (p *Process) Stop() error {
 	}
 }
 
+// Interrupt sends SIGINT, as Ctrl-C does. It does not wait.
+func (p *Process) Interrupt() error { return p.cmd.Process.Signal(os.Interrupt) }
+
+// Wait waits until the process has ended, and returns how: nil for a clean end.
+func (p *Process) Wait(ctx context.Context) error {
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Tail returns the last n lines of what the server printed.
 func (p *Process) Tail(n int) string {
 	b, err := os.ReadFile(p.opts.LogFile)
