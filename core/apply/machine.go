@@ -127,12 +127,8 @@ func Open(db *store.DB) (*Machine, error) {
 // v is the state before it.
 func (m *Machine) Reload(v *store.View) error {
 	for _, s := range m.shards {
-		err := s.load(m.db, v)
-		if err == nil {
-			err = m.loadEpoch(v, s)
-		}
-		if err != nil {
-			return fault.Wrap(fault.Corruption, err, "load shard %d", s.id)
+		if err := m.ReloadShard(s.id, v); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -159,6 +155,22 @@ func (s *shard) load(db *store.DB, v *store.View) error {
 		}
 		return s.addTable(db, f)
 	})
+}
+
+// ReloadShard is Reload for one shard, whose partitions were replaced by what
+// another replica has.
+func (m *Machine) ReloadShard(id ident.ShardID, v *store.View) error {
+	s, err := m.shard(id)
+	if err != nil {
+		return err
+	}
+	if err = s.load(m.db, v); err == nil {
+		err = m.loadEpoch(v, s)
+	}
+	if err != nil {
+		return fault.Wrap(fault.Corruption, err, "load shard %d", id)
+	}
+	return nil
 }
 
 func (s *shard) addTable(db *store.DB, f command.Fence) error {

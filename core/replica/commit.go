@@ -5,9 +5,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
-	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/apply"
-	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/store"
 )
 
@@ -180,8 +178,10 @@ func (l *Local) finish(f *flight) {
 	}
 	<-l.room
 	if err == nil {
-		l.news.tell()
-		l.publish(f.group)
+		for _, p := range f.group {
+			l.heard(p.cs, p.outs)
+		}
+		l.tell()
 		l.dropEmptied(f.group)
 	}
 	for _, p := range f.group {
@@ -199,53 +199,5 @@ func (l *Local) dropEmptied(group []*proposal) {
 			l.opts.Logger.Error("drop a partition that is empty; it is when the server is started again",
 				"error", err)
 		}
-	}
-}
-
-// shardChanges gathers what a batch changed, by shard in the batch's order.
-type shardChanges struct {
-	list []shardChange
-	at   map[ident.ShardID]int // index into list
-}
-
-type shardChange struct {
-	shard   ident.ShardID
-	last    clock.Seq
-	changes []live.Change
-}
-
-func (s *shardChanges) add(id ident.ShardID, last clock.Seq, changes []live.Change) {
-	i, ok := s.at[id]
-	if !ok {
-		if s.at == nil {
-			s.at = make(map[ident.ShardID]int)
-		}
-		i = len(s.list)
-		s.at[id] = i
-		s.list = append(s.list, shardChange{shard: id})
-	}
-	c := &s.list[i]
-	c.changes, c.last = append(c.changes, changes...), last
-}
-
-func (s *shardChanges) reset() {
-	clear(s.list)
-	s.list = s.list[:0]
-	clear(s.at)
-}
-
-// publish tells what changed, shard by shard, in the order of the batch.
-func (l *Local) publish(group []*proposal) {
-	defer l.changed.reset()
-	for _, p := range group {
-		for i, out := range p.outs {
-			if len(out.Changes) > 0 {
-				l.changed.add(p.cs[i].Shard, out.Seq, out.Changes)
-			}
-		}
-	}
-	for _, c := range l.changed.list {
-		l.counts[c.shard].Add(1)
-		l.opts.Publish(c.shard, c.last, c.changes)
 	}
 }

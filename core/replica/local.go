@@ -87,11 +87,9 @@ type Local struct {
 	ceiling atomic.Uint64 // seqs below it may be given: it is durable
 
 	committer
-	room    chan struct{}   // has a token for each batch that is not durable
-	flights chan *flight    // from the committer to the finisher
-	changed shardChanges    // used by the finisher only
-	news    news            // of batches that became visible
-	counts  []atomic.Uint64 // of Changes, by shard
+	room     chan struct{} // has a token for each batch that is not durable
+	flights  chan *flight  // from the committer to the finisher
+	audience               // told by the finisher
 
 	stats struct{ batches, commands, syncs atomic.Int64 }
 }
@@ -144,7 +142,7 @@ func NewLocal(db *store.DB, m *apply.Machine, ck *clock.Clock, opts Options) (*L
 		db: db, machine: m, clock: ck, opts: opts,
 		queue: make(chan *proposal, opts.Queue), closing: make(chan struct{}),
 		room: make(chan struct{}, batchesSyncing), flights: make(chan *flight, batchesSyncing),
-		counts: make([]atomic.Uint64, keyspace.SharedShard(db.Shards())+1),
+		audience: newAudience(db, opts.Publish),
 	}
 	if opts.Apart {
 		l.apart = NewCoordinator(db, m, ck, l)

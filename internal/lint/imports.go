@@ -53,6 +53,7 @@ var owners = []struct{ library, folder string }{
 	{"github.com/apache/arrow-go/v18/parquet", "store/segment"},
 	{"github.com/apache/arrow-go/v18/arrow", "store/segment/segmenttest"},
 	{"github.com/thejerf/suture", "core/job"},
+	{"github.com/lni/dragonboat", "core/replica"},
 	{"gocloud.dev", "store/object"},
 	{"github.com/aws", "store/object"},
 	{"github.com/Azure", "store/object"},

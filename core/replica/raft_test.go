@@ -1,0 +1,264 @@
+package replica_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/clock"
+	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/commons/keyspace"
+	"github.com/kalamdb/kalamdb-go/core/apply"
+	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/core/replica"
+	"github.com/kalamdb/kalamdb-go/internal/testkit"
+	"github.com/kalamdb/kalamdb-go/live"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/pebblekv"
+	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
+)
+
+// cluster is nodes in this process, on real sockets and disks.
+type cluster struct {
+	t       testing.TB
+	dir     string
+	members replica.Members
+	options func(*replica.RaftOptions) // nil for the test's own
+	nodes   map[ident.NodeID]*node
+}
+
+type node struct {
+	c     *cluster
+	id    ident.NodeID
+	db    *store.DB
+	log   *replica.Raft
+	clock *clock.Clock
+
+	mu        sync.Mutex
+	published map[ident.ShardID][]live.Change
+}
+
+const testShards = 2 // of users; groups 0 to 3
+
+// freeAddress returns an address of this machine that nobody listens at.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	check(t, l.Close())
+	return l.Addr().String()
+}
+
+func newCluster(t testing.TB, nodes int) *cluster {
+	c := &cluster{t: t, dir: t.TempDir(), members: replica.Members{}, nodes: map[ident.NodeID]*node{}}
+	for i := range nodes {
+		c.members[ident.NodeID(i+1)] = freeAddress(t)
+	}
+	t.Cleanup(c.stop)
+	return c
+}
+
+func startCluster(t testing.TB, nodes int) *cluster {
+	c := newCluster(t, nodes)
+	for n := range c.members {
+		c.start(n, c.members)
+	}
+	for s := range ident.ShardID(testShards + 2) {
+		check(t, c.any().propose(&command.Command{Shard: s, Fences: []command.Fence{c.fence(s)}}).Err)
+	}
+	return c
+}
+
+func (c *cluster) fence(s ident.ShardID) command.Fence {
+	return command.Fence{Table: tableID, Partition: rowsOf(s), Min: 1}
+}
+
+func (c *cluster) any() *node {
+	for _, n := range c.nodes {
+		return n
+	}
+	c.t.Fatal("no node runs")
+	return nil
+}
+
+// start starts a node, which takes part in new groups of all shards.
+func (c *cluster) start(id ident.NodeID, members replica.Members) *node {
+	c.t.Helper()
+	n := &node{c: c, id: id, published: map[ident.ShardID][]live.Change{}}
+	dir := filepath.Join(c.dir, fmt.Sprint(id))
+	var err error
+	n.db, err = store.Open(filepath.Join(dir, "data"), store.Options{
+		Engine: "pebble", Shards: testShards,
+		OpenEngine: pebblekv.Opener(pebblekv.Options{CacheBytes: 1 << 20}),
+	})
+	check(c.t, err)
+	m, err := apply.Open(n.db)
+	check(c.t, err)
+	n.clock, err = replica.NewClock(n.db, time.Now)
+	check(c.t, err)
+	o := replica.RaftOptions{
+		Node: id, Advertise: c.members[id], Dir: filepath.Join(dir, "raft"),
+		RTT: 20 * time.Millisecond, Logger: testLogger(c.t),
+		Publish: func(s ident.ShardID, _ clock.Seq, changes []live.Change) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			n.published[s] = append(n.published[s], changes...)
+		},
+	}
+	if members != nil {
+		o.Groups = map[ident.ShardID]replica.Members{}
+		for s := range ident.ShardID(testShards + 2) {
+			o.Groups[s] = members
+		}
+	}
+	if c.options != nil {
+		c.options(&o)
+	}
+	n.log, err = replica.OpenRaft(context.Background(), n.db, m, n.clock, o)
+	check(c.t, err)
+	c.nodes[id] = n
+	return n
+}
+
+// testLogger logs to the test what is worth a warning.
+func testLogger(t testing.TB) *slog.Logger {
+	if !testing.Verbose() {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+func (n *node) close() {
+	n.c.t.Helper()
+	delete(n.c.nodes, n.id)
+	check(n.c.t, errors.Join(n.log.Close(), n.db.Close()))
+}
+
+func (c *cluster) stop() {
+	for _, n := range c.nodes {
+		n.close()
+	}
+}
+
+// propose repeats what was not done for lack of a leader.
+func (n *node) propose(cmd *command.Command) apply.Outcome {
+	n.c.t.Helper()
+	cmd.Clock = n.clock.Now()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		out, err := n.log.Propose(context.Background(), cmd)
+		if err == nil {
+			return out
+		}
+		if !fault.Is(err, fault.NoQuorum) || time.Now().After(deadline) {
+			n.c.t.Fatal(err)
+		}
+	}
+}
+
+func (n *node) read(s ident.ShardID, user, pk string) (row.Record, bool) {
+	n.c.t.Helper()
+	check(n.c.t, n.log.Barrier(context.Background(), s))
+	v := n.db.View()
+	defer v.Release()
+	p, ok := n.db.Partition(rowsOf(s))
+	if !ok {
+		n.c.t.Fatalf("node %d has no partition of shard %d", n.id, s)
+	}
+	rec, found, err := table.Table{Part: p}.Get(
+		context.Background(), v, ident.UserID(user), []byte(pk))
+	check(n.c.t, err)
+	return rec, found && !rec.Deleted
+}
+
+func on(s ident.ShardID, w ...command.Write) *command.Command {
+	return &command.Command{Shard: s, Writes: w}
+}
+
+func TestRaft_WritesAreSeenOnAllNodes(t *testing.T) {
+	c := startCluster(t, 3)
+	for id, n := range c.nodes {
+		for s := range ident.ShardID(testShards + 2) {
+			pk := fmt.Sprint(id)
+			check(t, n.propose(on(s, write(row.Insert, "a", pk, "x"+pk, 0))).Err)
+			for _, other := range c.nodes {
+				rec, found := other.read(s, "a", pk)
+				if !found || string(rec.Payload) != "x"+pk {
+					t.Errorf("node %d reads %+v %v on shard %d", other.id, rec, found, s)
+				}
+			}
+			again := n.propose(on(s, write(row.Insert, "a", pk, "y", 0)))
+			if !fault.Is(again.Err, fault.DuplicateKey) {
+				t.Errorf("a second insert gave %+v", again)
+			}
+		}
+	}
+	leader, term := c.nodes[1].log.Leader(1)
+	if leader == 0 || term == 0 {
+		t.Errorf("node %d leads in term %d", leader, term)
+	}
+}
+
+func TestRaft_RestartOfAllNodes(t *testing.T) {
+	c := startCluster(t, 3)
+	first := c.nodes[1].propose(on(1, write(row.Insert, "a", "1", "x", 0)))
+	check(t, first.Err)
+	c.stop()
+	for id := range c.members {
+		c.start(id, nil)
+	}
+	if rec, found := c.nodes[2].read(1, "a", "1"); !found || rec.Seq != first.Seq {
+		t.Fatalf("after a restart the row is %+v %v", rec, found)
+	}
+	after := c.nodes[3].propose(on(1, write(row.Update, "a", "1", "y", first.Seq)))
+	check(t, after.Err)
+	if after.Seq <= first.Seq {
+		t.Errorf("seq %d is not above %d", after.Seq, first.Seq)
+	}
+}
+
+func TestRaft_WithoutQuorum(t *testing.T) {
+	c := newCluster(t, 3)
+	c.options = func(o *replica.RaftOptions) { o.Timeout = 500 * time.Millisecond }
+	n := c.start(1, c.members)
+	_, err := n.log.Propose(context.Background(), on(1, write(row.Insert, "a", "1", "x", 0)))
+	if !fault.Is(err, fault.NoQuorum) {
+		t.Errorf("a write gave %v", err)
+	}
+	if err := n.log.Barrier(context.Background(), 1); !fault.Is(err, fault.NoQuorum) {
+		t.Errorf("a barrier gave %v", err)
+	}
+	var elsewhere *replica.Elsewhere
+	if err := n.log.Barrier(context.Background(), 99); !errors.As(err, &elsewhere) {
+		t.Errorf("a barrier on a shard that is not here gave %v", err)
+	}
+}
+
+func TestRaft_TheOthersGoOnWithoutTheLeader(t *testing.T) {
+	c := startCluster(t, 3)
+	check(t, c.any().propose(on(1, write(row.Insert, "a", "1", "x", 0))).Err)
+	leader, _ := c.any().log.Leader(1)
+	c.nodes[leader].close()
+	n := c.any()
+	check(t, n.propose(on(1, write(row.Insert, "a", "2", "x", 0))).Err)
+	back := c.start(leader, nil)
+	if _, found := back.read(1, "a", "2"); !found {
+		t.Error("the node that was away has not what was written meanwhile")
+	}
+	testkit.Eventually(t, 10*time.Second, "another leader", func() bool {
+		now, _ := n.log.Leader(1)
+		return now != 0
+	})
+}
+
+func rowsOf(s ident.ShardID) keyspace.Name {
+	return keyspace.User("chat", "messages", tableID, s)
+}
