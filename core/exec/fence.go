@@ -7,13 +7,15 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 )
 
 // fence tells all shards of a table which schema version it has now, which of
 // its indexes are complete and which are gone, or that it is dropped. When it
 // returns no shard takes a write planned before, and what a shard has applied
-// until then is not above last.
+// until then is not above last. It waits for transactions over several shards that
+// have written rows of the table.
 func (x *Executor) fence(ctx context.Context, t *ddl.Table, dropped bool) (
 	last clock.Seq, err error,
 ) {
@@ -27,7 +29,7 @@ func (x *Executor) fence(ctx context.Context, t *ddl.Table, dropped bool) (
 	var wg sync.WaitGroup
 	for i, s := range shards {
 		wg.Go(func() {
-			out, err := x.Log.Propose(ctx, &command.Command{
+			out, err := replica.Propose(ctx, x.Log, &command.Command{
 				Shard: s, Clock: x.Clock.Now(), Fences: []command.Fence{{
 					Table: t.ID, Partition: t.Partition(s), Min: t.Version, Dropped: dropped,
 					TTL: t.TTL,

@@ -8,6 +8,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
@@ -60,7 +61,7 @@ func (f *filler) piece(ctx context.Context) error {
 	if len(c.Writes) == 0 {
 		return ctx.Err()
 	}
-	out, err := f.x.Log.Propose(ctx, c)
+	out, err := replica.Propose(ctx, f.x.Log, c)
 	switch {
 	case err != nil:
 		return err

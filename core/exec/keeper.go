@@ -86,7 +86,7 @@ func (k *Keeper) propose(ctx context.Context, writes ...writeset.Write) error {
 	if err != nil {
 		return err
 	}
-	out, err := k.Log.Propose(ctx, c)
+	out, err := replica.Propose(ctx, k.Log, c)
 	if err != nil {
 		return err
 	}

@@ -344,7 +344,7 @@ func (x *Executor) remove(ctx context.Context, t *ddl.Table, why live.EndReason)
 		return last, err
 	}
 	for _, s := range t.Shards(x.DB.Shards()) {
-		if err := x.DB.DropPartition(t.Partition(s)); err != nil {
+		if err := flush.Empty(ctx, x.Log, x.Clock, t, s); err != nil {
 			return 0, err
 		}
 	}

@@ -116,6 +116,8 @@ func (r *run) tryWrite(ctx context.Context, request *command.Request) (
 	case out.Repeat:
 		res, err := r.repeated(out)
 		return res, false, err
+	case out.Locked: // for as long as it was to wait
+		return nil, false, out.Err
 	case out.Stale:
 		r.x.conflicts.Add(1)
 		return nil, true, r.x.catchUp(ctx)

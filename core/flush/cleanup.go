@@ -6,10 +6,13 @@ import (
 	"errors"
 	"time"
 
+	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/cold"
+	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/manifest"
@@ -36,6 +39,22 @@ type dropped struct {
 	Name      ident.TableName   `json:"name"`
 	Kind      ddl.TableKind     `json:"kind"`
 	Scope     ddl.Scope         `json:"scope,omitempty"`
+}
+
+// Empty has the partition of a dropped table removed on a shard, on each node that
+// has it. Of files that the partition knows of nothing is known afterwards.
+func Empty(
+	ctx context.Context, log replica.Log, ck *clock.Clock, t *ddl.Table, s ident.ShardID,
+) error {
+	out, err := replica.Propose(ctx, log, &command.Command{
+		Shard: s, Clock: ck.Now(), Fences: []command.Fence{{
+			Table: t.ID, Partition: t.Partition(s), Min: t.Version, Dropped: true, Emptied: true,
+		}},
+	})
+	if err == nil {
+		err = out.Err
+	}
+	return err
 }
 
 // HasSegments reports whether a partition of a table knows of a file.
@@ -88,7 +107,7 @@ func (m *Mover) cleanup(ctx context.Context, w *job.Work) error {
 		if deleted += n; err != nil {
 			return err
 		}
-		if err := m.DB.DropPartition(part.Name); err != nil {
+		if err := Empty(ctx, m.Log, m.Clock, t, s); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/internal/failpoint"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store/table"
@@ -193,7 +194,7 @@ func (e *eraser) pieces(
 
 func (e *eraser) propose(ctx context.Context, c *command.Command) (apply.Outcome, error) {
 	c.Clock = e.m.Clock.Now()
-	out, err := e.m.Log.Propose(ctx, c)
+	out, err := replica.Propose(ctx, e.m.Log, c)
 	if err == nil {
 		err = out.Err
 	}
