@@ -77,6 +77,12 @@ func (p *pieces) end(ctx context.Context) error {
 	if p.progress != nil {
 		p.progress(int64(p.rows), p.bytes)
 	}
+	if p.pace.slow() { // nothing goes on while it rests
+		if err := p.to.Settle(); err != nil {
+			return err
+		}
+		p.pace.rest(ctx)
+	}
 	p.allBytes += p.bytes
 	p.rows, p.size, p.bytes = 0, 0, 0
 	return nil

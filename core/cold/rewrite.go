@@ -65,7 +65,7 @@ func (t *Tier) Rewrite(ctx context.Context, id ident.TableID, s ident.ShardID, u
 	if !ok || r.def.Kind == ddl.SystemTable || r.def.Kind == ddl.StreamTable {
 		return Report{}, errGone
 	}
-	r.table.Cold = t
+	r.table.Cold, r.pace = t, newPace(t.changes)
 	r.view = t.DB.View()
 	defer r.view.Release()
 	var err error
@@ -104,6 +104,7 @@ type rewrite struct {
 	trimmed  clock.Seq
 	progress func(rows, bytes int64)
 	report   Report
+	pace     *pace
 
 	// Keys of the present segment. end is known when it is written, nil where it
 	// has all that is left.

@@ -12,9 +12,11 @@ import (
 )
 
 // Bounds of a command that has rows point to a segment, and of how many are
-// under way: each waits for a sync, which they share.
+// under way: each waits for a sync, which they share. While others write there is
+// one of few rows.
 const (
 	swapRows   = 512
+	swapFew    = 128
 	swapBytes  = 64 << 10
 	swapsAhead = 4
 )
@@ -23,7 +25,7 @@ const (
 // as write.
 func (r *rewrite) swap(ctx context.Context) (swapped int64, err error) {
 	rows := r.table.Headers(r.view, r.user, table.Span{Lo: r.next, Hi: r.end})
-	s := &swaps{rewrite: r, room: make(chan struct{}, swapsAhead)}
+	s := &swaps{rewrite: r, room: make(chan struct{}, swapsAhead), most: swapRows}
 	ordinal := uint32(0)
 	for rows.Next() && s.failed() == nil {
 		if rec := rows.Present(); r.chosen(rec) {
@@ -53,6 +55,7 @@ type swaps struct {
 	*rewrite
 	list []table.Moved // of the next command
 	keys []byte        // that the list points into
+	most int           // rows of it
 
 	room chan struct{} // has a token for each command under way
 	wg   sync.WaitGroup
@@ -65,14 +68,14 @@ type swaps struct {
 // add adds a row to the next command.
 func (s *swaps) add(ctx context.Context, pk []byte, rec *row.Record, ordinal uint32) {
 	if s.list == nil {
-		s.list = make([]table.Moved, 0, swapRows)
-		s.keys = make([]byte, 0, swapRows*(len(pk)+1))
+		s.list = make([]table.Moved, 0, s.most)
+		s.keys = make([]byte, 0, s.most*(len(pk)+1))
 	}
 	from := len(s.keys)
 	s.keys = append(s.keys, pk...)
 	s.list = append(s.list, table.Moved{PK: s.keys[from:len(s.keys):len(s.keys)], Seq: rec.Seq,
 		From: rec.Place().Segment, Ordinal: ordinal})
-	if len(s.list) == swapRows || len(s.keys) >= swapBytes {
+	if len(s.list) == s.most || len(s.keys) >= swapBytes {
 		s.send(ctx)
 	}
 }
@@ -98,6 +101,11 @@ func (s *swaps) send(ctx context.Context) {
 		}
 		<-s.room
 	})
+	if s.most = swapRows; s.pace.slow() {
+		s.most = swapFew
+		s.wg.Wait()
+		s.pace.rest(ctx)
+	}
 }
 
 func (s *swaps) failed() error {
