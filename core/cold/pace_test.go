@@ -14,7 +14,7 @@ func TestPace_RestsWhileOthersWrite(t *testing.T) {
 		var changes uint64
 		p := newPace(func() uint64 { return changes })
 		rest := func(work time.Duration) time.Duration {
-			time.Sleep(work)
+			<-time.After(work)
 			from := time.Now()
 			p.rest(t.Context())
 			return time.Since(from)
@@ -37,7 +37,7 @@ func TestPace_RestsWhileOthersWrite(t *testing.T) {
 		changes++
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		time.Sleep(work)
+		<-time.After(work)
 		from := time.Now()
 		if p.rest(ended); time.Since(from) != 0 {
 			t.Errorf("it rested %v though its context had ended", time.Since(from))
