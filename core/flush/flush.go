@@ -49,6 +49,8 @@ type Mover struct {
 	Clock    *clock.Clock
 	// Busy reports whether a job writes files of a table.
 	Busy func(ident.TableID) bool
+
+	walks walks
 }
 
 // Kinds returns the kinds of jobs. All begin anew after an interruption and do
@@ -104,6 +106,10 @@ func (m *Mover) flush(ctx context.Context, w *job.Work) error {
 	if err != nil {
 		return err
 	}
+	m.walks.keep(func(id ident.TableID) bool {
+		_, ok := m.Catalog.Snapshot().TableByID(id)
+		return ok
+	})
 	f := &flushing{m: m, w: w, t: t}
 	if u, ok := w.Params[job.ForUser]; ok {
 		shard := t.Shard(ident.UserID(u), m.DB.Shards())
@@ -135,6 +141,7 @@ type flushing struct {
 	users int // whose rows were moved
 	wait  int // who have too few rows
 	files int
+	found waiting // of the present shard
 }
 
 func (f *flushing) tell() {
@@ -157,6 +164,11 @@ func (f *flushing) shard(ctx context.Context, s ident.ShardID) error {
 	if !ok {
 		return job.Skip("table %s was dropped", f.t.FullName())
 	}
+	at := shardOf{f.t.ID, s}
+	if idle, err := f.idle(at, part); idle || err != nil {
+		return err
+	}
+	f.found = waiting{at: f.m.Now()}
 	next, _ := row.RowSpace()
 	for next != nil {
 		var users []hotUser
@@ -176,18 +188,49 @@ func (f *flushing) shard(ctx context.Context, s ident.ShardID) error {
 			return err
 		}
 	}
+	if f.sparing() {
+		f.m.walks.put(at, f.found)
+	}
 	return nil
 }
 
-// due reports whether the rows of a user are moved now: all are when somebody
-// asked for the flush, small users wait when it was the policy.
+// sparing reports whether users with few rows are left alone: it is so by the
+// policy. Who asks for a flush has the rows of all moved.
+func (f *flushing) sparing() bool { return f.w.Params[job.ByPolicy] != "" && f.t.PerUser() }
+
+// idle reports whether nobody's rows in a shard are due, as far as that is known
+// without a walk over them.
+func (f *flushing) idle(s shardOf, part store.Partition) (bool, error) {
+	last, ok := f.m.walks.get(s)
+	if !ok || !f.sparing() {
+		return false, nil
+	}
+	v := f.m.DB.View()
+	defer v.Release()
+	t := table.Table{Part: part}
+	all, err := t.Count(v)
+	if err != nil {
+		return false, err
+	}
+	cold, err := t.ColdRows(v)
+	if err != nil || !last.idle(f.m.Policy, all-cold, f.m.Now()) {
+		return false, err
+	}
+	f.w.Did(all)
+	f.wait += last.users
+	return true, nil
+}
+
+// due reports whether the rows of a user are moved now, which small users wait
+// for.
 func (f *flushing) due(u hotUser) bool {
 	p := f.m.Policy
-	if f.w.Params[job.ByPolicy] == "" || !f.t.PerUser() || u.rows >= p.MinRows ||
+	if !f.sparing() || u.rows >= p.MinRows ||
 		u.oldest < clock.SeqAt(f.m.Now().Add(-p.MaxAge)) {
 		return true
 	}
 	f.wait++
+	f.found.add(u)
 	return false
 }
 
