@@ -19,6 +19,7 @@ const (
 	PathHealth  = "/v1/api/healthcheck"
 	PathLive    = "/healthz"
 	PathReady   = "/readyz"
+	PathCluster = "/v1/api/cluster/health"
 	PathMetrics = "/metrics"
 	PathWS      = "/v1/ws"
 )
@@ -197,4 +198,28 @@ type Alarm struct {
 	Code    string    `json:"code"`
 	Message string    `json:"message"`
 	Since   time.Time `json:"since"`
+}
+
+// ClusterHealth answers GET PathCluster. Numbers of nodes and shards only: it is told
+// to everybody.
+type ClusterHealth struct {
+	Status  Health         `json:"status"`
+	Cluster string         `json:"cluster"` // id
+	Node    uint16         `json:"node"`    // that answers
+	Nodes   []ClusterNode  `json:"nodes"`
+	Shards  []ClusterShard `json:"shards"`
+}
+
+// ClusterNode is a node as the one that answers sees it.
+type ClusterNode struct {
+	Node  uint16 `json:"node"`
+	Leads int    `json:"leads"` // shards
+}
+
+// ClusterShard is a shard as the node that answers sees it.
+type ClusterShard struct {
+	Shard  uint16 `json:"shard"`
+	Leader uint16 `json:"leader"` // 0 when none is known
+	Term   uint64 `json:"term"`
+	Held   bool   `json:"held"` // whether this node has a replica
 }

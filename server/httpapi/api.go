@@ -24,6 +24,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/core/storage"
 	"github.com/kalamdb/kalamdb-go/server/caller"
+	"github.com/kalamdb/kalamdb-go/server/peer"
 	"github.com/kalamdb/kalamdb-go/server/reply"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 )
@@ -86,6 +87,10 @@ type Parts struct {
 	Callers  *caller.Resolver
 	Socket   http.Handler // GET wire.PathWS
 	Metrics  http.Handler // GET wire.PathMetrics; nil for none
+	// Forward sends requests to other nodes; nil for a server alone.
+	Forward *peer.Forwarder
+	// Cluster tells of the cluster; nil for a server alone.
+	Cluster func() wire.ClusterHealth
 	// Alarms tells what an operator should look at; nil for nothing ever.
 	Alarms func() []storage.Alarm
 }
@@ -137,6 +142,7 @@ type exchange struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	start time.Time
+	raw   []byte // the body, kept for another node
 }
 
 // endpoint serves one method of a path. An error that it returns is answered.
@@ -154,6 +160,7 @@ func (a *API) routes() {
 		x.Socket.ServeHTTP(x.w, x.r)
 		return nil
 	}})
+	a.route(wire.PathCluster, map[string]endpoint{http.MethodGet: a.cluster})
 	a.route(wire.PathMetrics, map[string]endpoint{http.MethodGet: a.metrics})
 	for _, path := range []string{wire.PathHealth, wire.PathLive, wire.PathReady} {
 		a.mux.HandleFunc(path, a.healthcheck)
@@ -204,6 +211,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint, allow st
 		return
 	}
 	if err != nil {
+		peer.Unrun(w, r)
 		a.fail(w, r, status, err, a.took(start))
 		return
 	}
@@ -212,6 +220,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint, allow st
 		defer func() { <-a.flight }()
 	default:
 		w.Header().Set("Retry-After", "1")
+		peer.Unrun(w, r)
 		a.fail(w, r, http.StatusServiceUnavailable, fault.New(fault.RateLimitExceeded,
 			"the server has too many requests in flight; try again"), a.took(start))
 		return

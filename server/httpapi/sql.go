@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
@@ -10,6 +11,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/server/caller"
+	"github.com/kalamdb/kalamdb-go/server/peer"
 	"github.com/kalamdb/kalamdb-go/server/reply"
 	"github.com/kalamdb/kalamdb-go/server/rowform"
 	"github.com/kalamdb/kalamdb-go/server/sqljson"
@@ -24,10 +26,14 @@ func (a *API) sql(x *exchange) error {
 	enc := sqljson.NewEncoder("", a.opts.MaxResultBytes)
 	defer enc.Release()
 	id, req, err := a.readSQL(x)
+	passed := false
 	if err == nil {
 		ctx := x.r.Context()
-		err = x.Engine.Execute(ctx, id, req,
+		passed, err = a.execute(x, id, req,
 			func(res *engine.Result) error { return enc.Add(ctx, res) })
+	}
+	if passed {
+		return nil
 	}
 	status := http.StatusOK
 	if err != nil {
@@ -42,11 +48,19 @@ func (a *API) sql(x *exchange) error {
 
 // readSQL reads who asks, before the body, and what for.
 func (a *API) readSQL(x *exchange) (id session.Identity, req engine.Request, err error) {
-	if id, err = x.Callers.Identify(x.r); err != nil {
+	origin, forwarded := peer.OriginOf(x.r.Context())
+	if forwarded {
+		id, req.Remote = origin.Identity, origin.Remote
+	} else if id, err = x.Callers.Identify(x.r); err != nil {
 		return id, req, err
+	} else {
+		req.Remote = caller.Address(x.r.RemoteAddr)
 	}
 	var body sqljson.Request
 	err = withBody(x, a.opts.MaxBodyBytes, func(text []byte) (err error) {
+		if x.Forward != nil && !forwarded {
+			x.raw = slices.Clone(text)
+		}
 		body, err = sqljson.ReadRequest(text)
 		return err
 	})
@@ -57,7 +71,7 @@ func (a *API) readSQL(x *exchange) (id session.Identity, req engine.Request, err
 		return id, req, err
 	}
 	req.MinSeq = strings.Join(x.r.Header[wire.HeaderMinSeq], ",")
-	req.SQL, req.Remote = body.SQL, caller.Address(x.r.RemoteAddr)
+	req.SQL = body.SQL
 	req.Namespace = ident.NamespaceID(strings.ToLower(body.NamespaceID))
 	req.Params, req.JSONParams = body.Params, true
 	return id, req, nil

@@ -25,7 +25,7 @@ func (a *API) stream(x *exchange, form *rowform.Form) error {
 	to := &body{x: x, form: form, timeout: a.opts.StreamWriteTimeout}
 	out := rowform.NewWriter(form, to)
 	ctx := x.r.Context()
-	err = x.Engine.Execute(ctx, id, req, func(res *engine.Result) error {
+	passed, err := a.execute(x, id, req, func(res *engine.Result) error {
 		if len(res.Columns) == 0 {
 			return fault.New(fault.InvalidParameter,
 				"%s returns no rows; send it with Accept: application/json", res.Kind)
@@ -33,8 +33,8 @@ func (a *API) stream(x *exchange, form *rowform.Form) error {
 		return out.Write(ctx, res)
 	})
 	switch {
-	case err == nil:
-		return nil
+	case err == nil || passed:
+		return err
 	case !to.begun:
 		return err
 	}
