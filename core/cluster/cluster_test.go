@@ -165,7 +165,8 @@ func newStreet(t *testing.T, count int) *street {
 func (s *street) setup(id ident.NodeID) cluster.Setup {
 	return cluster.Setup{
 		Dir: s.dirs[id], Directory: "directory in " + s.dirs[id], Node: id, Nodes: s.nodes,
-		Shards: 10, Release: "test", Commands: 2, MaxClockOffset: time.Second, Now: time.Now,
+		Shards: 10, Release: "test", Commands: 2, Barrier: 2,
+		MaxClockOffset: time.Second, Now: time.Now,
 		NewID:  func() string { return fmt.Sprintf("made by %d", id) },
 		Logger: slog.New(slog.DiscardHandler),
 	}

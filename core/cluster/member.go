@@ -45,6 +45,7 @@ type Setup struct {
 	Shards         int
 	Release        string
 	Commands       int // newest version of commands that this program reads
+	Barrier        int // newest version that may be in the log
 	MaxClockOffset time.Duration
 	Now            func() time.Time
 	NewID          func() string // of a cluster that this node founds
@@ -110,7 +111,7 @@ func (m *Member) greetingLocked() Greeting {
 	s := &m.setup
 	return Greeting{
 		Cluster: m.record.Cluster, Node: s.Node, Directory: s.Directory, Shards: s.Shards,
-		Release: s.Release, Commands: s.Commands, Barrier: s.Commands, Clock: s.Now(),
+		Release: s.Release, Commands: s.Commands, Barrier: s.Barrier, Clock: s.Now(),
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/audit"
 	"github.com/kalamdb/kalamdb-go/core/auth"
+	"github.com/kalamdb/kalamdb-go/core/cluster"
 	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/core/exec"
@@ -55,7 +56,8 @@ type Engine struct {
 	opts     Options
 	db       *store.DB
 	machine  *apply.Machine
-	log      *replica.Local
+	log      replica.Log
+	member   *cluster.Member // nil for a server alone
 	clock    *clock.Clock
 	catalog  *catalog.Catalog
 	sql      *sqlengine.Engine
@@ -68,6 +70,11 @@ type Engine struct {
 	cold     *cold.Tier
 	started  time.Time
 
+	leading struct { // see OnLeader
+		sync.Mutex
+		next int
+		told map[int]func(ident.ShardID, ident.NodeID, uint64)
+	}
 	revoked atomic.Pointer[func(ident.UserID)] // see OnRevoked
 
 	stop context.CancelFunc // of trimmer and evictor
@@ -110,6 +117,17 @@ func (o Options) opener() func(string) (store.Engine, error) {
 }
 
 func (e *Engine) start() (err error) {
+	ctx := context.Background()
+	node := uint16(0) // of a server alone
+	if c := e.opts.Cluster; c != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = c.starting()
+		defer cancel()
+		node = uint16(c.Node)
+		if err := e.meet(ctx); err != nil {
+			return err
+		}
+	}
 	if e.machine, err = apply.Open(e.db); err != nil {
 		return err
 	}
@@ -120,13 +138,10 @@ func (e *Engine) start() (err error) {
 	hubOptions.Source, hubOptions.Now = (*source)(e), e.opts.Now
 	hubOptions.Cold = (*source)(e)
 	e.hub = live.New(hubOptions)
-	e.log, err = replica.NewLocal(e.db, e.machine, e.clock, replica.Options{
-		SyncInterval: e.opts.SyncInterval, Publish: e.hub.Publish, Logger: e.opts.Logger,
-	})
-	if err != nil {
+	if err := e.openLog(ctx); err != nil {
 		return err
 	}
-	if err := e.tellSystemTables(); err != nil {
+	if err := e.tellSystemTables(ctx); err != nil {
 		return err
 	}
 	if e.catalog, err = catalog.Open(e.db); err != nil {
@@ -137,15 +152,15 @@ func (e *Engine) start() (err error) {
 		return err
 	}
 	keeper.Revoked = e.revoke
-	if e.auth, err = openAuth(e.db.Dir(), keeper, e.opts); err != nil {
+	if err := e.openAuth(ctx, keeper); err != nil {
 		return err
 	}
-	gen := clock.NewGenerator(e.opts.Now, 0, e.clock.Now())
+	gen := clock.NewGenerator(e.opts.Now, node, e.clock.Now())
 	e.audit = audit.New(audit.Parts{
 		DB: e.db, Propose: keeper.Write, Gen: gen, Now: e.opts.Now, Logger: e.opts.Logger,
 	})
 	e.sql = sqlengine.New(e.opts.SQL)
-	if err := e.openStorages(keeper); err != nil {
+	if err := e.openStorages(ctx, keeper); err != nil {
 		return err
 	}
 	e.openCold(gen)
@@ -158,22 +173,50 @@ func (e *Engine) start() (err error) {
 		Auth: e.auth, Hub: e.hub, Now: e.opts.Now,
 		Settings: e.opts.Settings, Figures: e.figures, PlanAll: e.opts.SQL.PlanAll,
 	}, e.opts.Limits)
-	ctx, stop := context.WithCancel(context.Background())
-	e.stop = stop
-	if err := e.exec.Recover(ctx); err != nil {
+	if e.Leads(ident.SystemShard) {
+		if err := e.exec.Recover(ctx); err != nil {
+			return err
+		}
+	}
+	e.begin()
+	return nil
+}
+
+// openLog opens the log, and in a cluster waits until this node has what the system
+// group has.
+func (e *Engine) openLog(ctx context.Context) error {
+	if e.opts.Cluster != nil {
+		raft, err := e.openRaft(ctx)
+		if err != nil {
+			return err
+		}
+		e.log = raft
+		return e.awaitSystem(ctx)
+	}
+	local, err := replica.NewLocal(e.db, e.machine, e.clock, replica.Options{
+		SyncInterval: e.opts.SyncInterval, Publish: e.hub.Publish, Logger: e.opts.Logger,
+	})
+	if err != nil {
 		return err
 	}
+	e.log = local
+	return nil
+}
+
+// begin starts the work in the background.
+func (e *Engine) begin() {
+	ctx, stop := context.WithCancel(context.Background())
+	e.stop = stop
 	e.jobs.Begin()
 	e.wg.Go(func() { e.trimLoop(ctx) })
 	e.wg.Go(func() { e.evictLoop(ctx) })
 	e.wg.Go(func() { e.audit.Run(ctx) })
 	e.wg.Go(func() { e.storages.Run(ctx) })
-	return nil
 }
 
 // tellSystemTables fences the stored system tables, which makes their
 // partitions in a new store and changes nothing in an old one.
-func (e *Engine) tellSystemTables() error {
+func (e *Engine) tellSystemTables(ctx context.Context) error {
 	c := &command.Command{Shard: ident.SystemShard, Clock: e.clock.Now()}
 	for _, k := range catalog.AllKept() {
 		t := k.Table()
@@ -186,7 +229,7 @@ func (e *Engine) tellSystemTables() error {
 	if len(c.Fences) == 0 {
 		return nil
 	}
-	out, err := e.log.Propose(context.Background(), c)
+	out, err := e.log.Propose(ctx, c)
 	if err == nil {
 		err = out.Err
 	}

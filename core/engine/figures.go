@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/core/replica"
 )
 
 // Figure is a number about the running engine: a row of system.stats, and a
@@ -39,13 +40,16 @@ func (e *Engine) Figures() []Figure {
 	count := func(name string, n int64, unit string) {
 		all = append(all, Figure{Name: name, Value: n, Unit: unit, Counter: true})
 	}
-	log, plans := e.log.Figures(), e.exec.Plans()
+	plans := e.exec.Plans()
 	statements, failures, conflicts := e.exec.Counts()
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
-	count("commit_batches", log.Batches, "batches")
-	count("commit_commands", log.Commands, "commands")
-	count("commit_syncs", log.Syncs, "syncs")
+	if counts, ok := e.log.(interface{ Figures() replica.Figures }); ok {
+		log := counts.Figures()
+		count("commit_batches", log.Batches, "batches")
+		count("commit_commands", log.Commands, "commands")
+		count("commit_syncs", log.Syncs, "syncs")
+	}
 	count("plan_cache_hits", plans.Hits, "statements")
 	count("plan_cache_misses", plans.Misses, "statements")
 	count("statements", statements, "statements")

@@ -89,6 +89,9 @@ type Options struct {
 	SQL    sqlengine.Options
 	Live   live.Options // without Source
 
+	// Cluster has the engine be a node of a cluster; nil for a server alone.
+	Cluster *Cluster
+
 	// Settings gives the rows of system.settings: name, value, default value,
 	// source, description.
 	Settings func() [][]value.Value

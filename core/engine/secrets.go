@@ -13,6 +13,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/core/auth"
+	"github.com/kalamdb/kalamdb-go/core/exec"
 )
 
 // Files of generated secrets in the data directory, readable by its owner
@@ -23,27 +24,30 @@ const (
 )
 
 // openAuth starts the service that checks credentials, with the secrets of the
-// options, else those in the data directory, else new ones.
-func openAuth(dir string, accounts auth.Accounts, o Options) (*auth.Service, error) {
+// options, else those that are kept, else new ones.
+func (e *Engine) openAuth(ctx context.Context, keeper *exec.Keeper) (err error) {
+	o := &e.opts
 	secret := o.JWTSecret
 	if secret == "" {
-		var err error
-		if secret, err = keptSecret(dir, fileJWTSecret); err != nil {
-			return nil, err
+		if secret, err = e.secret(ctx, keeper, fileJWTSecret); err != nil {
+			return err
 		}
 	}
-	password, file, err := rootPassword(dir, accounts, o.RootPassword)
-	if err != nil {
-		return nil, err
+	if err := e.awaitRoot(ctx, keeper); err != nil {
+		return err
 	}
-	s, err := auth.New(accounts, auth.Options{
+	password, file, err := rootPassword(e.db.Dir(), keeper, o.RootPassword)
+	if err != nil {
+		return err
+	}
+	e.auth, err = auth.New(keeper, auth.Options{
 		Secret: []byte(secret), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL,
 		Now: o.Now, RootPasswordFile: file,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s, s.EnsureRoot(context.Background(), password)
+	return e.ensureRoot(ctx, e.auth, password)
 }
 
 // rootPassword returns the password to give to root at this start, "" to leave

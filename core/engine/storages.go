@@ -11,10 +11,10 @@ import (
 const fileStorageKey = "storage_key"
 
 // openStorages opens the storages of the cold tier.
-func (e *Engine) openStorages(keeper *exec.Keeper) (err error) {
+func (e *Engine) openStorages(ctx context.Context, keeper *exec.Keeper) (err error) {
 	key := e.opts.CredentialsKey
 	if key == "" {
-		if key, err = keptSecret(e.db.Dir(), fileStorageKey); err != nil {
+		if key, err = e.secret(ctx, keeper, fileStorageKey); err != nil {
 			return err
 		}
 	}

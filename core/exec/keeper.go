@@ -62,6 +62,12 @@ func (k *Keeper) get(t *catalog.Kept, name string, doc any) (clock.Seq, error) {
 	return t.Get(k.DB, v, name, doc)
 }
 
+// Get reads a document of a system table as it is stored now. Its seq is 0 when there
+// is none.
+func (k *Keeper) Get(t *catalog.Kept, name string, doc any) (clock.Seq, error) {
+	return k.get(t, name, doc)
+}
+
 // put stores a document on the condition that its row still has seq, together
 // with other writes.
 func (k *Keeper) put(ctx context.Context, t *catalog.Kept, name string, doc any,

@@ -46,6 +46,8 @@ var (
 	KeptBound    = newKept(6, "bound_rows")
 	KeptStorages = newKept(7, system.Storages)
 	KeptJobs     = newKept(8, system.Jobs)
+	// KeptSecrets has what the nodes of a cluster share, encrypted.
+	KeptSecrets = newKept(9, "secrets")
 )
 
 func newKept(id ident.TableID, name system.Table) *Kept {
@@ -64,7 +66,7 @@ func newKept(id ident.TableID, name system.Table) *Kept {
 // a catalogue is opened.
 func AllKept() []*Kept {
 	return []*Kept{KeptNamespaces, KeptTables, KeptUsers, keptCounters, KeptAudit, KeptBound,
-		KeptStorages, KeptJobs}
+		KeptStorages, KeptJobs, KeptSecrets}
 }
 
 // Table returns the definition under which k's rows are written.
