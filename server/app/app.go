@@ -28,6 +28,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/server/front"
 	"github.com/kalamdb/kalamdb-go/server/httpapi"
 	"github.com/kalamdb/kalamdb-go/server/metrics"
+	"github.com/kalamdb/kalamdb-go/server/peer"
 	"github.com/kalamdb/kalamdb-go/server/ws"
 )
 
@@ -68,9 +69,12 @@ func Run(ctx context.Context, opts Options) (err error) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	s := newServer(life, opts, log, listener)
+	if s.node, err = openNode(ctx, s.config, s.requests, s.api, log); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	served := make(chan error, 1)
 	go func() { served <- s.front.Serve(s.listener) }() // ended by s.stop
-	if err := s.open(opts); err != nil {
+	if err := s.open(opts, ctx.Done()); err != nil {
 		return errors.Join(err, s.stop(life, opts.Force), ignoreClosed(<-served))
 	}
 	if opts.Serving != nil {
@@ -141,10 +145,11 @@ func newServer(life context.Context, opts Options, log *slog.Logger, l net.Liste
 }
 
 // open opens the engine and has the API serve it.
-func (s *server) open(opts Options) error {
+func (s *server) open(opts Options, stop <-chan struct{}) error {
 	start := time.Now()
 	engineOpts := engineOptions(opts.Config, s.log)
 	engineOpts.JobKinds = opts.JobKinds
+	engineOpts.Cluster = s.node.engine(&s.config.Cluster, s.build.Version, stop)
 	db, err := engine.Open(dataDir(s.config), engineOpts)
 	if err != nil {
 		return err
@@ -168,6 +173,11 @@ func (s *server) open(opts Options) error {
 	db.OnRevoked(s.sockets.Revoke)
 	parts := httpapi.Parts{
 		Engine: db, Accounts: db.Auth(), Callers: callers, Socket: s.sockets, Alarms: db.Alarms,
+	}
+	if s.node != nil {
+		parts.Forward = peer.NewForwarder(db, s.node.clients, s.config.Cluster.ForwardTimeout)
+		parts.Cluster = func() wire.ClusterHealth { return clusterHealth(db) }
+		parts.CaughtUp = db.CaughtUp
 	}
 	if s.config.Metrics.Enabled {
 		parts.Metrics = metrics.Handler(db, s.build.Version, s.build.Revision)

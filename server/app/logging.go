@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/server/config"
 	"github.com/kalamdb/kalamdb-go/server/logfile"
 )
@@ -74,6 +75,12 @@ func (s *server) banner(opts Options, opened time.Duration) {
 	}
 	if s.config.Auth.TrustedUserHeader {
 		s.log.Warn("auth.trusted_user_header: peers on this host name the user by X-USER-ID")
+	}
+	if s.node != nil {
+		leader, _ := s.db.Leader(ident.SystemShard)
+		s.log.Info("cluster", "id", s.db.ClusterID(), "node", s.node.self.ID,
+			"nodes", len(s.node.nodes), "leader", leader, "raft", s.node.self.Raft,
+			"api", s.node.listener.Addr().String())
 	}
 	s.log.Info("listening", "http", "http://"+s.listener.Addr().String())
 }

@@ -23,6 +23,7 @@ type server struct {
 	listener net.Listener
 	front    *front.Server
 	api      *httpapi.API
+	node     *node          // nil for a server alone
 	watchers sync.WaitGroup // logSize and releaseWhenIdle
 
 	requests    context.Context // of all requests and sockets
@@ -70,6 +71,7 @@ func (s *server) stop(life context.Context, force <-chan struct{}) error {
 		}
 	}
 	sockets.Wait()
+	nodeErr := s.node.stop(ctx)
 	s.cutRequests()
 	jobs.Wait()
 	cancel()
@@ -78,7 +80,7 @@ func (s *server) stop(life context.Context, force <-chan struct{}) error {
 	if len(cutJobs) > 0 {
 		s.log.Warn("cut off jobs", "jobs", cutJobs)
 	}
-	return errors.Join(cutError(cut, cutSockets, cutJobs), stuck)
+	return errors.Join(cutError(cut, cutSockets, cutJobs), stuck, nodeErr)
 }
 
 func (s *server) runningJobs() int {

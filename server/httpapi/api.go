@@ -91,6 +91,8 @@ type Parts struct {
 	Forward *peer.Forwarder
 	// Cluster tells of the cluster; nil for a server alone.
 	Cluster func() wire.ClusterHealth
+	// CaughtUp reports whether the node knows what the cluster does; nil for always.
+	CaughtUp func() bool
 	// Alarms tells what an operator should look at; nil for nothing ever.
 	Alarms func() []storage.Alarm
 }

@@ -45,6 +45,12 @@ func (a *API) healthcheck(w http.ResponseWriter, r *http.Request) {
 	}
 	health := *a.health.Load()
 	status := http.StatusOK
+	parts := a.parts.Load()
+	behind := parts != nil && parts.CaughtUp != nil && r.URL.Path == wire.PathReady &&
+		!parts.CaughtUp()
+	if health == wire.Healthy && behind {
+		health = wire.Degraded // and not ready: the system group has no leader, or is ahead
+	}
 	if health != wire.Healthy && r.URL.Path != wire.PathLive {
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "1")
@@ -53,7 +59,7 @@ func (a *API) healthcheck(w http.ResponseWriter, r *http.Request) {
 		Status: health, Version: a.opts.Version, Revision: a.opts.Revision,
 		APIVersion: wire.APIVersion,
 	}
-	if parts := a.parts.Load(); parts != nil {
+	if parts != nil {
 		tellState(&answer, parts, r)
 	}
 	a.sent(r, reply.JSON(w, status, answer, reply.NoTook))
