@@ -74,6 +74,19 @@ func (m *Machine) dropLeft() error {
 	return nil
 }
 
+// Partitions returns the partitions of the tables that the shard whose state is in p
+// has as of a view.
+func Partitions(v *store.View, p store.Partition) (names []keyspace.Name, err error) {
+	err = each(v, p, keyFence, func(_, val []byte) error {
+		f, err := parseFence(val)
+		if err == nil && !f.Emptied {
+			names = append(names, f.Partition)
+		}
+		return err
+	})
+	return names, err
+}
+
 func fenceKey(t ident.TableID) []byte {
 	return binary.BigEndian.AppendUint32([]byte(keyFence), uint32(t))
 }

@@ -116,6 +116,7 @@ func (g *group) readIndex() error {
 		case err == nil:
 			result = rs.AppliedC()
 		case errors.Is(err, dragonboat.ErrShardNotFound):
+			g.held.Store(false)
 			return &Elsewhere{Shard: g.shard}
 		default:
 			again.Reset(retryPause)

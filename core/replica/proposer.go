@@ -103,6 +103,7 @@ type carriage struct {
 	group []*proposal // one for each command
 	done  chan struct{}
 	once  sync.Once
+	gone  bool // this node has no replica any more; used by carry
 }
 
 // proposeLoop packs what waits into entries until the log is closed and nothing
@@ -226,7 +227,10 @@ func (c *carriage) carry() {
 		given, ended := c.attempt(changed, wait, deadline.C)
 		sent = sent || given
 		switch {
-		case !ended:
+		case c.gone && !sent:
+			c.answer(nil, &Elsewhere{Shard: c.g.shard})
+			return
+		case !ended && !c.gone:
 		case sent:
 			c.answer(nil, maybeWritten(c.g.shard))
 			return
@@ -257,6 +261,10 @@ func (c *carriage) attempt(
 		result, given = rs.AppliedC(), true
 	case errors.Is(err, dragonboat.ErrPayloadTooBig):
 		c.answer(nil, fault.New(fault.PayloadTooLarge, "the write is too large for the log; split it"))
+		return false, false
+	case errors.Is(err, dragonboat.ErrShardNotFound):
+		c.g.held.Store(false)
+		c.gone = true
 		return false, false
 	default:
 		again.Reset(retryPause)

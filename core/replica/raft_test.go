@@ -92,6 +92,13 @@ func (c *cluster) any() *node {
 // start starts a node, which takes part in new groups of all shards.
 func (c *cluster) start(id ident.NodeID, members replica.Members) *node {
 	c.t.Helper()
+	n, err := c.open(id, members)
+	check(c.t, err)
+	return n
+}
+
+func (c *cluster) open(id ident.NodeID, members replica.Members) (*node, error) {
+	c.t.Helper()
 	n := &node{c: c, id: id, published: map[ident.ShardID][]live.Change{}}
 	dir := filepath.Join(c.dir, fmt.Sprint(id))
 	var err error
@@ -123,9 +130,11 @@ func (c *cluster) start(id ident.NodeID, members replica.Members) *node {
 		c.options(&o)
 	}
 	n.log, err = replica.OpenRaft(context.Background(), n.db, m, n.clock, o)
-	check(c.t, err)
+	if err != nil {
+		return nil, errors.Join(err, n.db.Close())
+	}
 	c.nodes[id] = n
-	return n
+	return n, nil
 }
 
 // testLogger logs to the test what is worth a warning.

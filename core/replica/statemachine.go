@@ -15,6 +15,7 @@ import (
 type machineState struct {
 	applied atomic.Uint64 // index of the Raft log that is applied and visible
 	size    atomic.Int64  // bytes applied since the log was cut
+	cutting atomic.Bool   // the log is being cut
 	count   atomic.Uint64 // entries likewise
 }
 
@@ -35,6 +36,9 @@ func (m stateMachine) Open(<-chan struct{}) (uint64, error) {
 	g := m.g
 	v := g.r.db.View()
 	defer v.Release()
+	if installing, err := g.isInstalling(v); installing || err != nil {
+		return 0, err
+	}
 	index, _, err := appliedIndex(v, g.part)
 	if err != nil {
 		return 0, err
