@@ -6,6 +6,9 @@ import "sync/atomic"
 type meter struct {
 	fetches, rows, hits, read, bytes, opened atomic.Int64
 	segments, written, swapped, deleted      atomic.Int64
+
+	scans, scanned, prunedByKey        atomic.Int64
+	groups, prunedByStats, rowsScanned atomic.Int64
 }
 
 // Figures are what a Tier has done since it was made, and what it holds.
@@ -22,6 +25,13 @@ type Figures struct {
 	RowsWritten  int64
 	RowsSwapped  int64
 	FilesDeleted int64
+
+	Scans          int64 // reads that went over to scanning
+	SegmentsRead   int64 // by scans; one counts once for each
+	SegmentsPruned int64 // of users of scans, that have no key in their range
+	GroupsRead     int64 // row groups that scans came to
+	GroupsPruned   int64 // of these, those whose statistics met no condition
+	RowsScanned    int64
 }
 
 // Figures returns what t has done.
@@ -35,5 +45,8 @@ func (t *Tier) Figures() Figures {
 		OpenFiles: int64(open), CacheBytes: held + rows,
 		Segments: t.meter.segments.Load(), RowsWritten: t.meter.written.Load(),
 		RowsSwapped: t.meter.swapped.Load(), FilesDeleted: t.meter.deleted.Load(),
+		Scans: t.meter.scans.Load(), SegmentsRead: t.meter.scanned.Load(),
+		SegmentsPruned: t.meter.prunedByKey.Load(), GroupsRead: t.meter.groups.Load(),
+		GroupsPruned: t.meter.prunedByStats.Load(), RowsScanned: t.meter.rowsScanned.Load(),
 	}
 }

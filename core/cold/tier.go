@@ -59,7 +59,19 @@ type Options struct {
 	// their payloads. Default 1,000,000 rows and 256 MiB.
 	SegmentRows  int
 	SegmentBytes int64
+	// Reads says how long reads go, for comparing.
+	Reads Reads
 }
+
+// Reads is a way in which long reads take rows out of segments.
+type Reads uint8
+
+// The ways of long reads.
+const (
+	ReadsEither  Reads = iota // as it is cheaper
+	ReadsByPlace              // each row by its place, as short ones do
+	ReadsByScan               // all rows
+)
 
 func (o Options) withDefaults() Options {
 	if o.CacheBytes == 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/manifest"
 	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // openCold opens the cold tier.
@@ -127,19 +128,28 @@ func (s *source) Fetch(ctx context.Context, v *store.View, p store.Partition, u 
 	return s.cold.Fetch(ctx, v, p, u, columns, recs)
 }
 
+// Scan implements table.Cold as Fetch does.
+func (s *source) Scan(ctx context.Context, v *store.View, w table.Wanted) (table.Scan, error) {
+	return s.cold.Scan(ctx, v, w)
+}
+
 // coldFigures are the figures of the cold tier.
 func coldFigures(f cold.Figures) []Figure {
 	count := func(name string, n int64, unit string) Figure {
 		return Figure{Name: "cold_" + name, Value: n, Unit: unit, Counter: true}
 	}
-	const size, files, rows = "bytes", "files", "rows"
+	const size, files, rows, groups = "bytes", "files", "rows", "row groups"
 	return []Figure{
 		{Name: "cold_cache_bytes", Value: f.CacheBytes, Unit: size},
 		{Name: "cold_files_open", Value: f.OpenFiles, Unit: files},
 		count("bytes_read", f.BytesRead, size), count("fetches", f.Fetches, "reads"),
 		count("files_deleted", f.FilesDeleted, files), count("files_opened", f.FilesOpened, files),
 		count("files_written", f.Segments, files), count("rows_cached", f.RowsCached, rows),
+		count("groups_pruned", f.GroupsPruned, groups), count("groups_read", f.GroupsRead, groups),
 		count("rows_fetched", f.RowsFetched, rows), count("rows_read", f.RowsRead, rows),
-		count("rows_swapped", f.RowsSwapped, rows), count("rows_written", f.RowsWritten, rows),
+		count("rows_scanned", f.RowsScanned, rows), count("rows_swapped", f.RowsSwapped, rows),
+		count("rows_written", f.RowsWritten, rows), count("scans", f.Scans, "reads"),
+		count("segments_pruned", f.SegmentsPruned, files),
+		count("segments_read", f.SegmentsRead, files),
 	}
 }

@@ -171,7 +171,8 @@ func newTiers(t *testing.T, storage engine.Storage, seed uint64) *tiers {
 	o := engine.Options{Storage: storage, Shards: 2,
 		WrapStorages: func(s cold.Storages) cold.Storages { return shaky{s, m.state} },
 		// Small, so that there are many segments, and much is fetched again.
-		Cold: cold.Options{SegmentRows: 20, CacheBytes: 4 << 10, FileBytes: 1 << 20},
+		Cold: cold.Options{SegmentRows: 20, CacheBytes: 4 << 10, FileBytes: 1 << 20,
+			Reads: cold.Reads(r.IntN(3))},
 	}
 	dir := ""
 	if storage != engine.Memory {
@@ -411,7 +412,9 @@ func (m *tiers) read(u ident.UserID) {
 	}
 	inRoom := slices.DeleteFunc(slices.Clone(ids), func(k int) bool { return rows[k].room != room })
 	const columns = "SELECT id, room, body FROM chat.m "
-	switch m.r.IntN(6) {
+	switch n := m.r.IntN(11); n {
+	case 6, 7, 8, 9, 10:
+		sql, want = m.sifted(n, rows, ids, id, room)
 	case 0:
 		sql = columns + "ORDER BY id"
 		show(ids)
@@ -451,6 +454,54 @@ func (m *tiers) read(u ident.UserID) {
 	if !slices.Equal(got, want) {
 		m.t.Fatalf("%s as %s:\n got %q\nwant %q", sql, u, got, want)
 	}
+}
+
+// sifted returns a query that leaves out many rows, or makes groups of them, and
+// what it gives.
+func (m *tiers) sifted(n int, rows map[int]note, ids []int, id, room int) (
+	sql string, want []string,
+) {
+	kept := func(keep func(note) bool) []int {
+		return slices.DeleteFunc(slices.Clone(ids), func(k int) bool { return !keep(rows[k]) })
+	}
+	switch {
+	case n == 6:
+		sum := 0
+		list := kept(func(n note) bool { return strings.Contains(n.body, "1") && n.room != room })
+		for _, k := range list {
+			sum += k
+		}
+		want = []string{fmt.Sprintf("%d %d", len(list), sum)}
+		if len(list) == 0 {
+			want = []string{"0 "}
+		}
+		return fmt.Sprintf("SELECT COUNT(*), SUM(id) FROM chat.m "+
+			"WHERE body LIKE '%%1%%' AND room <> %d", room), want
+	case n == 7:
+		for r := range 5 {
+			if list := kept(func(n note) bool { return n.room == r }); len(list) > 0 {
+				want = append(want, fmt.Sprintf("%d %d %d", r, len(list), list[len(list)-1]))
+			}
+		}
+		return "SELECT room, COUNT(*), MAX(id) FROM chat.m GROUP BY room ORDER BY room", want
+	case n == 8 && m.added > 0:
+		return fmt.Sprintf("SELECT COUNT(*) FROM chat.m WHERE c%d = %[1]d AND room >= 0", m.added),
+			[]string{strconv.Itoa(len(ids))}
+	case n == 9: // what changes below the filter of the other side is another's
+		list := kept(func(n note) bool { return n.body < "2" })
+		return fmt.Sprintf("SELECT (SELECT COUNT(*) FROM chat.m WHERE body < '2'), COUNT(*) "+
+				"FROM chat.m WHERE id >= %d AND room + 0 >= 0", id), []string{fmt.Sprintf("%d %d", len(list),
+				len(slices.DeleteFunc(slices.Clone(ids), func(k int) bool { return k < id })))}
+	}
+	list := kept(func(n note) bool {
+		return (n.room == room || n.room == 1) && strings.HasSuffix(n.body, "x")
+	})
+	slices.Reverse(list)
+	for _, k := range list[:min(5, len(list))] {
+		want = append(want, fmt.Sprintf("%d %s", k, rows[k].body))
+	}
+	return fmt.Sprintf("SELECT id, body FROM chat.m WHERE (room = %d OR room = 1) AND "+
+		"body LIKE '%%x' ORDER BY id DESC LIMIT 5", room), want
 }
 
 // compare compares all rows, and takes away what nothing points to: then each

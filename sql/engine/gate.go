@@ -161,6 +161,7 @@ func (g *gate) selects(s *ast.Select, outer *scope) error {
 		showDeleted(sc, s.Where)
 	}
 	setOrder(s, sc)
+	g.sieve(s, sc)
 	if err := g.expandStars(s, sc); err != nil {
 		return err
 	}

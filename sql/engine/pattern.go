@@ -12,6 +12,9 @@ import (
 type pattern struct {
 	coll  gms.CollationID
 	nodes []patternNode
+	// pieces are the texts between the %s of a pattern without _, in a collation
+	// of bytes; nil for others.
+	pieces []string
 }
 
 // patternNode is one piece of a pattern: a character, _ or %.
@@ -49,12 +52,55 @@ func newPattern(coll gms.CollationID, text string, escape rune) (p *pattern, ok 
 			p.nodes = append(p.nodes, node)
 		}
 	}
+	if coll == collation {
+		p.pieces = p.split()
+	}
 	return p, true
+}
+
+// split returns the texts between the wildcards, nil where one is _.
+func (p *pattern) split() []string {
+	pieces := []string{""}
+	for _, n := range p.nodes {
+		switch n.wild {
+		case '_':
+			return nil
+		case '%':
+			pieces = append(pieces, "")
+		default:
+			pieces[len(pieces)-1] += string(n.sign)
+		}
+	}
+	return pieces
+}
+
+// fits is match of pieces.
+func (p *pattern) fits(text string) bool {
+	first, last := p.pieces[0], p.pieces[len(p.pieces)-1]
+	if len(p.pieces) == 1 {
+		return text == first
+	}
+	if len(text) < len(first)+len(last) || !strings.HasPrefix(text, first) ||
+		!strings.HasSuffix(text, last) {
+		return false
+	}
+	text = text[len(first) : len(text)-len(last)]
+	for _, piece := range p.pieces[1 : len(p.pieces)-1] {
+		at := strings.Index(text, piece)
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(piece):]
+	}
+	return true
 }
 
 // match reports whether the whole text fits the pattern. After a mismatch only
 // the last % takes more of the text: an earlier one has no need to.
 func (p *pattern) match(text string) bool {
+	if p.pieces != nil && utf8.ValidString(text) {
+		return p.fits(text)
+	}
 	encoder, weight := p.coll.CharacterSet().Encoder(), p.coll.Sorter()
 	next, retry, from := 0, -1, 0
 	for i := 0; i < len(text); {

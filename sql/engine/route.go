@@ -27,7 +27,8 @@ func (d *direct) route(src *source, order ast.OrderBy, sc *scope) (best route, o
 			continue
 		}
 		most = rank
-		best = route{path: p, spans: []span{s}, reverse: reverse}
+		best = route{path: p, spans: []span{s}, reverse: reverse,
+			point: point && (p.index == nil || p.index.Unique)}
 		if empty {
 			best.spans = nil
 		}

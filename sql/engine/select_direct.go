@@ -62,6 +62,7 @@ func (run *execution) direct(top *selection) *direct {
 	}
 	d.cursor = src.target.scan(to)
 	d.cursor.needs(c.used)
+	d.cursor.judged = true
 	if len(d.filter) == 0 && d.left > 0 {
 		d.cursor.need.Rows = int(min(d.left+d.skip, math.MaxInt32))
 	}
@@ -132,21 +133,11 @@ func (d *direct) where(c *compiler, e ast.Expr, b *bounded) bool {
 		if e.Operator == ast.InStr && c.src.leadsPath(e.Left) {
 			return false // the library reads the keys one by one
 		}
-		b.note(c, e.Left, e.Operator, e.Right)
-		if e.Operator == ast.LikeStr {
-			b.noteLike(c, e)
-		}
-		if turned, ok := turned[e.Operator]; ok {
-			b.note(c, e.Right, turned, e.Left)
-		}
 	case *ast.RangeCond:
-		if e.Operator == ast.BetweenStr {
-			b.note(c, e.Left, ast.GreaterEqualStr, e.From)
-			b.note(c, e.Left, ast.LessEqualStr, e.To)
-		}
 	default:
 		return false
 	}
+	b.noteAll(c, e)
 	t, ok, err := c.predicate(context.Background(), e)
 	d.filter = append(d.filter, t)
 	return ok && err == nil
@@ -175,6 +166,25 @@ var turned = map[string]string{
 
 // bounded is what a WHERE says of columns, by position.
 type bounded map[int]*limits
+
+// noteAll notes what a condition says of columns.
+func (b *bounded) noteAll(c *compiler, e ast.Expr) {
+	switch e := e.(type) {
+	case *ast.ComparisonExpr:
+		b.note(c, e.Left, e.Operator, e.Right)
+		if e.Operator == ast.LikeStr {
+			b.noteLike(c, e)
+		}
+		if turned, ok := turned[e.Operator]; ok {
+			b.note(c, e.Right, turned, e.Left)
+		}
+	case *ast.RangeCond:
+		if e.Operator == ast.BetweenStr {
+			b.note(c, e.Left, ast.GreaterEqualStr, e.From)
+			b.note(c, e.Left, ast.LessEqualStr, e.To)
+		}
+	}
+}
 
 // note takes `column op constant`; anything else says nothing.
 func (b *bounded) note(c *compiler, column ast.Expr, op string, constant ast.Expr) {

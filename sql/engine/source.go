@@ -28,6 +28,7 @@ type target struct {
 	given   [][]value.Value // the rows, when the statement holds them in memory
 	known   []*path         // made by paths
 	order   rowOrder
+	sieve   *sieve // of this reference, nil for none
 }
 
 // rowOrder says in which order rows come that are found by a secondary index.
@@ -43,6 +44,26 @@ const (
 type decoder struct {
 	t      *target
 	reader *row.Reader // of the last record read; most have the same version
+
+	// schema and want are the present version and the positions that are needed of
+	// it; nil for all.
+	schema *row.Schema
+	want   []int
+}
+
+// only has the decoder read no more than some columns where it can.
+func (d *decoder) only(columns []ident.ColumnID) {
+	def := d.t.def
+	s, err := d.t.run.env.Catalog.Schema(def.ID, def.Version)
+	if columns == nil || err != nil || len(s.IDs) != len(def.Columns) {
+		return // whoever reads a record hears of it
+	}
+	d.schema, d.want = s, make([]int, 0, len(columns))
+	for i := range def.Columns {
+		if slices.Contains(columns, def.Columns[i].ID) {
+			d.want = append(d.want, i)
+		}
+	}
 }
 
 func (t *target) open() error {
@@ -68,7 +89,11 @@ func (t *target) open() error {
 // decode reads a record's values into dst, which has room for the table's
 // columns and the system columns behind them.
 func (d *decoder) decode(rec row.Record, dst []value.Value) error {
-	t := d.t
+	t, n := d.t, len(d.t.def.Columns)
+	if d.schema != nil && rec.Schema == d.schema.Version {
+		setSystem(dst[n:], rec.Seq, rec.Deleted)
+		return d.schema.DecodeColumns(&rec, d.want, dst[:n])
+	}
 	if d.reader == nil || !d.reader.Reads(rec) {
 		r, err := t.run.env.Catalog.Reader(t.def, rec.Schema)
 		if err != nil {
@@ -76,7 +101,6 @@ func (d *decoder) decode(rec row.Record, dst []value.Value) error {
 		}
 		d.reader = r
 	}
-	n := len(t.def.Columns)
 	if err := d.reader.Read(rec, dst[:n]); err != nil {
 		return err
 	}
@@ -133,6 +157,7 @@ type route struct {
 	spans   []span
 	reverse bool
 	byKey   bool // rows come in the order of the primary key
+	point   bool // each span is one row at most
 }
 
 // cursor walks the rows of some spans, which are in order and do not overlap.
@@ -141,6 +166,7 @@ type cursor struct {
 	t *target
 	route
 	need    table.Need
+	judged  bool // who reads judges rows itself, by all of the WHERE
 	rows    records
 	steps   int
 	decoder decoder
@@ -237,7 +263,12 @@ func (c *cursor) next(ctx context.Context, dst []value.Value) (ok bool, err erro
 		if !rec.Deleted {
 			c.t.run.lock(c.t, c.rows.PK(), rec.Seq)
 		}
-		return true, c.decoder.decode(rec, dst)
+		if err := c.decoder.decode(rec, dst); err != nil {
+			return false, err
+		}
+		if c.judged || c.need.Filter == nil || !c.t.sieve.excludes(dst) {
+			return true, nil
+		}
 	}
 }
 
@@ -246,6 +277,7 @@ func (c *cursor) advance() bool {
 	if len(c.spans) == 0 {
 		return false
 	}
+	c.begin()
 	if c.byKey {
 		c.rows, c.spans = c.t.byKey(c.path.index, c.spans, c.need), nil
 		return true
@@ -262,6 +294,32 @@ func (c *cursor) advance() bool {
 		c.rows = c.t.records(s, c.reverse, c.need)
 	}
 	return true
+}
+
+// begin makes up what is needed of the rows, before the first of them.
+func (c *cursor) begin() {
+	if c.need.Values {
+		return
+	}
+	c.need.Values = true
+	if s := c.t.sieve; s != nil && !c.point {
+		s.build()
+		c.need.Filter = s.filter(c.t)
+		for _, i := range s.columns() {
+			c.wants(i)
+		}
+	}
+	c.decoder.only(c.need.Columns)
+}
+
+// wants adds a column to those that are needed.
+func (c *cursor) wants(i int) {
+	if c.need.Columns == nil || i >= len(c.t.def.Columns) {
+		return
+	}
+	if id := c.t.def.Columns[i].ID; !slices.Contains(c.need.Columns, id) {
+		c.need.Columns = append(c.need.Columns, id)
+	}
 }
 
 func (c *cursor) nextGiven(ctx context.Context, dst []value.Value) (bool, error) {

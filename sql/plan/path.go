@@ -89,7 +89,8 @@ type scanner interface {
 // scan walks the rows of a span of the path.
 func (x *execution) scan(ctx context.Context, s table.Span) scanner {
 	s.Headers = s.Headers || len(x.wanted) == 0
-	n := table.Need{Rows: int(min(max(x.rows.left, 0), math.MaxInt32)), Columns: x.needed}
+	n := table.Need{Rows: int(min(max(x.rows.left, 0), math.MaxInt32)), Columns: x.needed,
+		Values: true}
 	if x.path.index != nil {
 		rows := x.store.RowsByIndex(ctx, x.env.View, x.user, x.path.index.ID, s)
 		rows.Need(n)

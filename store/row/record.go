@@ -12,6 +12,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/serde"
+	"github.com/kalamdb/kalamdb-go/commons/value"
 )
 
 const (
@@ -31,6 +32,10 @@ type Record struct {
 	Cold    bool   // the payload is in a segment; what is here is its Place
 	Thawed  bool   // the payload was fetched from a segment; not stored
 	Payload []byte // aliases the bytes it was read from
+
+	// Values are what a scan of segments has in place of a Payload: those of the
+	// record's Schema in its order, NULL where they are not needed. Not stored.
+	Values []value.Value
 
 	// Run is the column that the last change appended text to; 0 when that was
 	// another change. Appends to one column with no other change between them

@@ -44,6 +44,9 @@ func (s *Schema) Decode(r Record, dst []value.Value) error {
 		return fault.New(fault.Internal,
 			"row of schema version %d read with version %d", r.Schema, s.Version)
 	}
+	if r.Values != nil {
+		return s.take(r.Values, dst)
+	}
 	c, err := serde.ByID(r.Codec)
 	if err != nil {
 		return err
@@ -59,6 +62,16 @@ func (s *Schema) Decode(r Record, dst []value.Value) error {
 	if r.cut > 0 {
 		return s.cut(r, dst)
 	}
+	return nil
+}
+
+// take copies what a scan has read.
+func (s *Schema) take(vals, dst []value.Value) error {
+	if len(vals) != len(s.Kinds) || len(dst) != len(vals) {
+		return fault.New(fault.Internal, "a row of %d values read as one of schema version %d",
+			len(vals), s.Version)
+	}
+	copy(dst, vals)
 	return nil
 }
 
@@ -91,6 +104,12 @@ func (s *Schema) label(dst []value.Value, i int) error {
 // DecodeColumns is Decode for the columns at the positions want, which ascend.
 // What else dst gets depends on the codec; see serde.ColumnDecoder.
 func (s *Schema) DecodeColumns(r *Record, want []int, dst []value.Value) error {
+	if r.Values != nil && r.Schema == s.Version && len(r.Values) == len(s.Kinds) {
+		for _, i := range want {
+			dst[i] = r.Values[i]
+		}
+		return nil
+	}
 	if c, err := serde.ByID(r.Codec); err == nil && r.Schema == s.Version && r.cut == 0 {
 		if c, ok := c.(serde.ColumnDecoder); ok {
 			return s.decodeColumns(c, r, want, dst)

@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"sync"
 	"unsafe"
@@ -103,9 +104,11 @@ func codecOf(k value.Kind, c *Column, labels []string) codec {
 	case value.Bool:
 		return &scalar[bool]{to: toBool, from: fromBool, size: fixed[bool](1)}
 	case value.Float32:
-		return &scalar[float32]{to: toFloat32, from: fromFloat32, size: fixed[float32](4)}
+		return &scalar[float32]{to: toFloat32, from: fromFloat32, size: fixed[float32](4),
+			plain: plainFloat32}
 	case value.Float64:
-		return &scalar[float64]{to: toFloat64, from: fromFloat64, size: fixed[float64](8)}
+		return &scalar[float64]{to: toFloat64, from: fromFloat64, size: fixed[float64](8),
+			plain: plainFloat64}
 	case value.Decimal:
 		return decimalCodec(c)
 	case value.UUID:
@@ -329,6 +332,16 @@ func plain64(b []byte) (int64, bool) {
 		n = n<<8 | uint64(b[i])
 	}
 	return int64(n), true
+}
+
+func plainFloat32(b []byte) (float32, bool) {
+	n, ok := plain32(b)
+	return math.Float32frombits(uint32(n)), ok
+}
+
+func plainFloat64(b []byte) (float64, bool) {
+	n, ok := plain64(b)
+	return math.Float64frombits(uint64(n)), ok
 }
 
 func plainBytes(b []byte) (parquet.ByteArray, bool) { return b, true }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
 
@@ -22,6 +23,11 @@ type decoder interface {
 	// pick reads the next n rows, which are a page or what is left of it, and puts
 	// those at the ascending positions at into dst. Strings have their own memory.
 	pick(n int, at []int, dst []value.Value) error
+	// sift is pick of the values that meet a condition, nil for all: it appends
+	// them to dst, and to kept which of at they are, from base on. Strings share
+	// memory with neighbours.
+	sift(n int, at []int, meets func(value.Value) bool, base int,
+		dst []value.Value, kept []int) ([]value.Value, []int, error)
 	// close gives back what the decoder holds, after which it is of no use.
 	close()
 }
@@ -41,6 +47,7 @@ type scalarDecoder[T primitive] struct {
 	never   bool // NULL: there are no levels
 	*levels[T]
 	from *sync.Pool // of levels
+	room room
 }
 
 // levels are what a column chunk is read into.
@@ -93,6 +100,61 @@ func (d *scalarDecoder[T]) pick(n int, at []int, dst []value.Value) (err error) 
 		}
 	}
 	return nil
+}
+
+func (d *scalarDecoder[T]) sift(n int, at []int, meets func(value.Value) bool, base int,
+	dst []value.Value, kept []int,
+) ([]value.Value, []int, error) {
+	vals, defs, err := d.read(n, d.chunk.ReadBatchInPage)
+	if err != nil {
+		return dst, kept, err
+	}
+	row, next := 0, 0 // of vals
+	for i, wanted := range at {
+		if defs == nil {
+			next = wanted
+		}
+		for ; defs != nil && row < wanted; row++ {
+			next += int(defs[row]) // levelNull or levelPresent
+		}
+		var v value.Value
+		if defs == nil || defs[wanted] != levelNull {
+			if next >= len(vals) {
+				return dst, kept, errShort
+			}
+			if v, err = d.convert(vals[next]); err != nil {
+				return dst, kept, err
+			}
+		}
+		if meets != nil && !meets(v) {
+			continue
+		}
+		if v.Kind().Form() == value.FormString {
+			v = value.NewString(v.Kind(), d.room.copy(v.Str()))
+		}
+		dst, kept = append(dst, v), append(kept, base+i)
+	}
+	return dst, kept, nil
+}
+
+// roomBytes is how much memory strings that were read behind each other share.
+const roomBytes = 16 << 10
+
+// room has copies of strings.
+type room struct{ free []byte }
+
+func (r *room) copy(s string) string {
+	switch {
+	case s == "":
+		return ""
+	case len(s) > roomBytes/4:
+		return strings.Clone(s)
+	case len(s) > cap(r.free)-len(r.free):
+		r.free = make([]byte, 0, roomBytes)
+	}
+	from := len(r.free)
+	r.free = append(r.free, s...)
+	return unsafe.String(&r.free[from], len(s)) // nobody writes there again
 }
 
 // read reads the next n rows. There are no levels when there is no NULL.
@@ -175,6 +237,26 @@ func (d *vectorDecoder) pick(n int, at []int, dst []value.Value) error {
 		}
 	}
 	return nil
+}
+
+func (d *vectorDecoder) sift(n int, at []int, meets func(value.Value) bool, base int,
+	dst []value.Value, kept []int,
+) ([]value.Value, []int, error) {
+	next := 0
+	for row := range n {
+		v, err := d.row()
+		if err != nil {
+			return dst, kept, err
+		}
+		if next == len(at) || at[next] != row {
+			continue
+		}
+		if meets == nil || meets(v) {
+			dst, kept = append(dst, v), append(kept, base+next)
+		}
+		next++
+	}
+	return dst, kept, nil
 }
 
 func (d *vectorDecoder) decode(dst []value.Value) (err error) {

@@ -4,8 +4,8 @@ import (
 	"bytes"
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
-	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
 // Prune says which rows a scan is about, so that it can leave out row groups
@@ -16,15 +16,8 @@ type Prune struct {
 	KeyFrom, KeyTo []byte
 	// SeqAfter < seq <= SeqUpTo; 0 for no bound.
 	SeqAfter, SeqUpTo clock.Seq
-	// All of these.
-	Bounds []Bound
-}
-
-// Bound is about rows whose value of a column is not NULL and Min or more and
-// Max or less, as value.Compare has it. NULL is no bound.
-type Bound struct {
-	Column   ident.ColumnID
-	Min, Max value.Value
+	// All of these, by their bounds.
+	Conditions []row.Condition
 }
 
 // keeps reports whether a row group may have a row that p is about.
@@ -40,7 +33,7 @@ func (f *File) keeps(number int, p *Prune) (bool, error) {
 		return false, nil
 	}
 	if p.SeqAfter > 0 || p.SeqUpTo > 0 {
-		b := Bound{Min: value.NewBigInt(int64(p.SeqAfter) + 1)}
+		b := row.Condition{Kind: value.Int64, Min: value.NewBigInt(int64(p.SeqAfter) + 1)}
 		if p.SeqUpTo > 0 {
 			b.Max = value.NewBigInt(int64(p.SeqUpTo))
 		}
@@ -48,10 +41,10 @@ func (f *File) keeps(number int, p *Prune) (bool, error) {
 			return false, err
 		}
 	}
-	for i := range p.Bounds {
-		b := &p.Bounds[i]
+	for i := range p.Conditions {
+		b := &p.Conditions[i]
 		c := f.layout.position(b.Column)
-		if c < 0 {
+		if c < 0 || !b.Bounded() || f.layout.Schema.Kinds[c] != b.Kind {
 			continue
 		}
 		if keep, err := f.meets(number, c, f.layout.Schema.Kinds[c], b); !keep || err != nil {
@@ -63,7 +56,7 @@ func (f *File) keeps(number int, p *Prune) (bool, error) {
 
 // meets reports whether the statistics of a column chunk leave room for a value
 // within b.
-func (f *File) meets(number, column int, kind value.Kind, b *Bound) (bool, error) {
+func (f *File) meets(number, column int, kind value.Kind, b *row.Condition) (bool, error) {
 	m, err := f.meta.RowGroup(number).ColumnChunk(column)
 	if err != nil {
 		return false, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/clock"
 	"github.com/kalamdb/kalamdb-go/commons/value"
+	"github.com/kalamdb/kalamdb-go/store/row"
 	"github.com/kalamdb/kalamdb-go/store/segment"
 )
 
@@ -36,14 +37,14 @@ func TestScan_PrunesNoRowThatIsAskedFor(t *testing.T) {
 		}
 		for range r.IntN(3) {
 			c := r.IntN(len(l.Columns))
-			b := segment.Bound{Column: l.Schema.IDs[c]}
+			b := row.Condition{Column: l.Schema.IDs[c], Kind: l.Schema.Kinds[c]}
 			if r.IntN(2) == 0 {
 				b.Min = s.rows[r.IntN(len(s.rows))][c]
 			}
 			if r.IntN(2) == 0 {
 				b.Max = s.rows[r.IntN(len(s.rows))][c]
 			}
-			p.Bounds = append(p.Bounds, b)
+			p.Conditions = append(p.Conditions, b)
 		}
 		got := s.scan(t, f, l.Key, p)
 		n, of := f.Scan(nil, p).Pruned()
@@ -63,8 +64,8 @@ func TestScan_PrunesNoRowThatIsAskedFor(t *testing.T) {
 
 // about reports whether p is about a row.
 func (s *sample) about(o int, p *segment.Prune) bool {
-	in := func(v value.Value, b *segment.Bound) bool {
-		return !v.IsNull() && (b.Min.IsNull() || value.Compare(v, b.Min) >= 0) &&
+	in := func(v value.Value, b *row.Condition) bool {
+		return !b.Bounded() || !v.IsNull() && (b.Min.IsNull() || value.Compare(v, b.Min) >= 0) &&
 			(b.Max.IsNull() || value.Compare(v, b.Max) <= 0)
 	}
 	if bytes.Compare(s.keys[o], p.KeyFrom) < 0 ||
@@ -72,8 +73,8 @@ func (s *sample) about(o int, p *segment.Prune) bool {
 		s.seqs[o] <= p.SeqAfter && p.SeqAfter > 0 || s.seqs[o] > p.SeqUpTo && p.SeqUpTo > 0 {
 		return false
 	}
-	for i := range p.Bounds {
-		b := &p.Bounds[i]
+	for i := range p.Conditions {
+		b := &p.Conditions[i]
 		if !in(s.rows[o][slices.Index(s.layout.Schema.IDs, b.Column)], b) {
 			return false
 		}

@@ -17,6 +17,10 @@ type Cold interface {
 	// then.
 	Fetch(ctx context.Context, v *store.View, p store.Partition, u ident.UserID,
 		columns []ident.ColumnID, recs []*row.Record) error
+	// Scan begins a long read of rows that are cold as of v, which the caller holds
+	// until it is closed. It is nil where rows are better fetched, or can't be
+	// scanned.
+	Scan(ctx context.Context, v *store.View, w Wanted) (Scan, error)
 }
 
 // thaw returns a cold record whole.

@@ -23,6 +23,11 @@ type freezer struct {
 	fetched  []int                   // rows of each Fetch
 	fails    func(row.Place) bool    // nil for never
 	lost     map[ident.SegmentID]int // fetches that failed
+
+	scans func(table.Wanted) bool // nil for never
+	keeps func(row.Record) bool   // what the filters of scans keep
+	taken int                     // rows by scans
+	open  int                     // scans
 }
 
 func newFreezer() *freezer {
@@ -56,6 +61,37 @@ func (z *freezer) Fetch(
 	}
 	return nil
 }
+
+// Scan implements table.Cold. It takes rows by their places.
+func (z *freezer) Scan(_ context.Context, _ *store.View, w table.Wanted) (table.Scan, error) {
+	if z.scans == nil || !z.scans(w) {
+		return nil, nil
+	}
+	z.open++
+	return &thawing{z: z, want: w}, nil
+}
+
+// thawing is a scan of a freezer.
+type thawing struct {
+	z    *freezer
+	want table.Wanted
+}
+
+func (s *thawing) Take(rec *row.Record) (bool, error) {
+	at := rec.Place()
+	if s.z.fails != nil && s.z.fails(at) {
+		return false, errFrozen
+	}
+	s.z.taken++
+	r := s.z.segments[at.Segment][at.Ordinal]
+	if s.want.Filter != nil && !s.z.keeps(r) {
+		return false, nil
+	}
+	*rec = rec.Thaw(r.Schema, r.Codec, r.Payload)
+	return true, nil
+}
+
+func (s *thawing) Close() { s.z.open-- }
 
 // change commits what stage stages.
 func (f *fixture) change(stage func(v *store.View, b *store.Batch)) {

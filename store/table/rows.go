@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 
+	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/store"
 	"github.com/kalamdb/kalamdb-go/store/row"
@@ -24,6 +25,12 @@ type Span struct {
 type Need struct {
 	Rows    int              // 0 when nobody knows how many
 	Columns []ident.ColumnID // nil for all; of cold rows others may be NULL
+	// Filter says which rows are needed, nil for all; its columns are among Columns.
+	// Of the others, cold ones may be left out.
+	Filter *row.Filter
+	// Values says that records may have Values in place of a payload, which lets a
+	// long walk scan.
+	Values bool
 }
 
 // Rows walks the records of one user, tombstones included. It is used by one
@@ -46,6 +53,8 @@ type Rows struct {
 	need    Need
 	ahead   *ahead // nil until a row was cold
 	key     []byte // of a row from ahead; nil for one that it stands on
+	scan    scanner
+	lo, hi  []byte // of the span
 }
 
 // Headers is Scan with Span.Headers, for who does not need the values of rows and
@@ -73,7 +82,7 @@ func (t Table) scan(v *store.View, user ident.UserID, s Span) *Rows {
 		r.Hi = row.Key(user, s.Hi)
 	}
 	return &Rows{it: v.Scan(t.Part, r), prefix: len(prefix), headers: s.Headers,
-		table: t, view: v, user: user}
+		table: t, view: v, user: user, lo: r.Lo, hi: r.Hi}
 }
 
 // Need says what is needed of the rows, before the first Next. It is no part of the
@@ -87,14 +96,52 @@ func (r *Rows) Next() bool {
 			return ok
 		}
 	}
-	if r.err != nil || !r.it.Next() {
-		return false
+	for r.err == nil && r.it.Next() {
+		r.read++
+		if r.read%checkEvery == 0 && r.ctx != nil && r.ctx.Err() != nil {
+			r.err = fault.From(r.ctx.Err())
+			return false
+		}
+		if r.err = r.rec.Parse(r.it.Value()); r.err != nil {
+			return false
+		}
+		switch {
+		case !r.need.Filter.Covers(r.rec.Seq):
+			continue
+		case !r.rec.Cold || r.headers:
+			return true
+		case !r.scans():
+			return r.lookAhead()
+		}
+		ok, err := r.scan.scan.Take(&r.rec)
+		if err != nil {
+			r.scan.give()
+			return r.lookAhead()
+		}
+		if ok {
+			return true
+		}
 	}
-	r.read++
-	if r.err = r.rec.Parse(r.it.Value()); r.err == nil && r.rec.Cold && !r.headers {
-		return r.lookAhead()
+	return false
+}
+
+// scans reports whether cold rows are scanned from here on.
+func (r *Rows) scans() bool {
+	return r.scan.scan != nil ||
+		r.need.Values && r.scan.due() && r.scan.ask(r.ctx, r.table, r.view, r.wanted())
+}
+
+// checkEvery is how many rows are walked between two looks at the context.
+const checkEvery = 1024
+
+// wanted is what is left to be read, for a scan.
+func (r *Rows) wanted() Wanted {
+	w := Wanted{Part: r.table.Part, User: r.user, Lo: r.lo[r.prefix:], Columns: r.need.Columns,
+		Filter: r.need.Filter}
+	if end := row.PrefixEnd(r.lo[:r.prefix]); !bytes.Equal(r.hi, end) {
+		w.Hi = r.hi[r.prefix:]
 	}
-	return r.err == nil
+	return w
 }
 
 // takeAhead moves to a row that was read ahead, if there is one.
@@ -119,12 +166,15 @@ func (r *Rows) lookAhead() bool {
 	r.read-- // it is counted when it is taken
 	first, _ := r.standsOn()
 	r.ahead.look(r.ctx, r.table, r.view, r.user, first, func() (item, bool, error) {
-		if !r.it.Next() {
-			return item{}, false, r.it.Err()
+		for r.it.Next() {
+			it, err := r.standsOn()
+			if err != nil || r.need.Filter.Covers(it.rec.Seq) {
+				return it, err == nil, err
+			}
 		}
-		it, err := r.standsOn()
-		return it, err == nil, err
+		return item{}, false, r.it.Err()
 	})
+	r.scan.passed += len(r.ahead.items)
 	return r.takeAhead()
 }
 
@@ -163,6 +213,7 @@ func (r *Rows) Err() error {
 
 // Close frees the iterator and returns Err's error. It may be called twice.
 func (r *Rows) Close() error {
+	r.scan.close()
 	if err := r.it.Close(); r.err == nil {
 		r.err = err
 	}
