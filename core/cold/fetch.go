@@ -138,16 +138,81 @@ func (t *Tier) fetchRows(
 	return nil
 }
 
-// fetchBlocks fetches blocks and keeps them.
+// fetchBlocks fetches blocks and keeps them. Those that another is reading it
+// waits for.
 func (t *Tier) fetchBlocks(
 	ctx context.Context, f *file, key fileKey, list []wanted, numbers []uint32,
 ) error {
+	if last := numbers[len(numbers)-1]; int64(last)*int64(f.rows) >= f.NumRows() {
+		return f.lacks(list[len(list)-1].place.Ordinal)
+	}
+	found := make(map[uint32]*block, len(numbers))
+	others := make(map[uint32]<-chan struct{})
+	if err := t.readClaimed(ctx, f, key, numbers, found, others); err != nil {
+		return err
+	}
+	var again []uint32 // what was not read, or is too large to be kept
+	for _, n := range numbers {
+		if others[n] == nil {
+			continue
+		}
+		select {
+		case <-others[n]:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		b, ok := t.blocks.get(blockKey{key, n})
+		if found[n] = b; !ok {
+			again = append(again, n)
+		}
+	}
+	if err := t.readBlocks(ctx, f, key, again, found); err != nil {
+		return err
+	}
+	for i := range list {
+		n := list[i].place.Ordinal / f.rows
+		if err := list[i].take(f, found[n], list[i].place.Ordinal-n*f.rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readClaimed puts blocks into found that nobody is reading, and the others into
+// others.
+func (t *Tier) readClaimed(ctx context.Context, f *file, key fileKey, numbers []uint32,
+	found map[uint32]*block, others map[uint32]<-chan struct{},
+) error {
+	var mine []uint32
+	defer func() {
+		for _, n := range mine {
+			t.blocks.release(blockKey{key, n})
+		}
+	}()
+	for _, n := range numbers {
+		b, ok, wait := t.blocks.claim(blockKey{key, n})
+		switch {
+		case ok:
+			found[n] = b
+		case wait != nil:
+			others[n] = wait
+		default:
+			mine = append(mine, n)
+		}
+	}
+	return t.readBlocks(ctx, f, key, mine, found)
+}
+
+// readBlocks reads blocks, keeps them, and puts them into found.
+func (t *Tier) readBlocks(ctx context.Context, f *file, key fileKey, numbers []uint32,
+	found map[uint32]*block,
+) error {
+	if len(numbers) == 0 {
+		return nil
+	}
 	rows := uint32(f.NumRows())
 	var ordinals []uint32
 	for _, n := range numbers {
-		if n >= (rows+f.rows-1)/f.rows {
-			return f.lacks(n * f.rows)
-		}
 		for o := n * f.rows; o < min((n+1)*f.rows, rows); o++ {
 			ordinals = append(ordinals, o)
 		}
@@ -156,17 +221,12 @@ func (t *Tier) fetchBlocks(
 	if err != nil {
 		return err
 	}
-	for at := 0; len(numbers) > 0; numbers = numbers[1:] {
-		first := numbers[0] * f.rows
-		end := at + int(min(f.rows, rows-first))
+	at := 0
+	for _, n := range numbers {
+		end := at + int(min(f.rows, rows-n*f.rows))
 		b := &block{seqs: all.seqs[at:end:end], payloads: all.payloads[at:end:end]}
-		t.blocks.put(blockKey{key, numbers[0]}, b, b.size())
-		for ; len(list) > 0 && list[0].place.Ordinal < first+f.rows; list = list[1:] {
-			if err := list[0].take(f, b, list[0].place.Ordinal-first); err != nil {
-				return err
-			}
-		}
-		at = end
+		t.blocks.put(blockKey{key, n}, b, b.size())
+		found[n], at = b, end
 	}
 	return nil
 }
@@ -246,9 +306,26 @@ func (t *Tier) read(
 func (t *Tier) open(ctx context.Context, v *store.View, p store.Partition, u ident.UserID,
 	key fileKey,
 ) (*file, error) {
-	if f, ok := t.files.get(key); ok {
-		return f, nil
+	for {
+		f, ok, wait := t.files.claim(key)
+		switch {
+		case ok:
+			return f, nil
+		case wait == nil:
+			defer t.files.release(key)
+			return t.openFirst(ctx, v, p, u, key)
+		}
+		select {
+		case <-wait: // it is there, or was not to be opened
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
+}
+
+func (t *Tier) openFirst(ctx context.Context, v *store.View, p store.Partition, u ident.UserID,
+	key fileKey,
+) (*file, error) {
 	e, found, err := manifest.Get(v, nil, p, u, key.id)
 	if err == nil && !found {
 		err = fault.New(fault.Corruption, "a row of partition %s is in the segment %s, which its "+

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
@@ -24,7 +25,8 @@ const (
 	scanFiles  = 16   // segments that are open at once: among which keys alternate
 )
 
-// scan reads long runs of a user's rows.
+// scan reads long runs of a user's rows. While its caller walks over the rows of
+// a window, a goroutine of it reads the next one; Close waits for that.
 type scan struct {
 	tier  *Tier
 	ctx   context.Context
@@ -32,6 +34,9 @@ type scan struct {
 	want  table.Wanted
 	parts []*part // the last used first
 	begun map[ident.SegmentID]bool
+	order []ident.SegmentID // by their first keys
+	reads int               // windows
+	ahead sync.WaitGroup    // the reading of a spare window
 }
 
 var _ table.Scan = (*scan)(nil)
@@ -42,7 +47,8 @@ type part struct {
 	file   *file
 	reader *segment.Reader
 	window segment.Window
-	at     []int // where the columns that are read stand in a row
+	spare  segment.Window // the next one, when it was read ahead
+	at     []int          // where the columns that are read stand in a row
 	vals   []value.Value
 }
 
@@ -57,7 +63,11 @@ func (t *Tier) Scan(ctx context.Context, v *store.View, w table.Wanted) (table.S
 	}
 	t.meter.scans.Add(1)
 	t.meter.prunedByKey.Add(int64(o.Segments - len(o.within)))
-	return &scan{tier: t, ctx: ctx, view: v, want: w, begun: map[ident.SegmentID]bool{}}, nil
+	s := &scan{tier: t, ctx: ctx, view: v, want: w, begun: map[ident.SegmentID]bool{}}
+	for i := range o.within {
+		s.order = append(s.order, o.within[i].ID)
+	}
+	return s, nil
 }
 
 // outline is what the manifest says of a range of a user's keys.
@@ -120,7 +130,7 @@ func (s *scan) Take(rec *row.Record) (bool, error) {
 		return false, err
 	}
 	if !p.window.Has(place.Ordinal) {
-		if err := s.read(p, place.Ordinal); err != nil {
+		if err := s.move(p, place.Ordinal); err != nil {
 			return false, err
 		}
 	}
@@ -152,6 +162,7 @@ func (s *scan) part(id ident.SegmentID) (*part, error) {
 			return nil, err
 		}
 		if i = len(s.parts); i == scanFiles {
+			s.ahead.Wait() // which may be of that part
 			i--
 			s.leave(s.parts[i])
 			s.parts[i] = p
@@ -190,10 +201,70 @@ func (s *scan) open(id ident.SegmentID) (*part, error) {
 	return p, nil
 }
 
+// move gives a part the window of a row, and has the next one read.
+func (s *scan) move(p *part, ordinal uint32) error {
+	s.ahead.Wait() // conditions are of one goroutine at a time
+	if p.spare.Has(ordinal) {
+		p.window, p.spare = p.spare, p.window
+	} else if err := s.read(p, ordinal, &p.window); err != nil {
+		return err
+	}
+	if s.reads++; s.reads > 1 { // who wants one window wants no more
+		s.readAhead(p)
+	}
+	return nil
+}
+
+// readAhead has the window read that is behind that of p in the direction of the
+// scan. An error is met again by whoever needs it.
+func (s *scan) readAhead(p *part) {
+	first, end := p.window.Bounds()
+	next := end
+	if s.want.Reverse {
+		next = first - 1 // below 0 is behind the end
+	}
+	if int64(next) >= p.file.NumRows() {
+		if p = s.behind(p); p == nil {
+			return
+		}
+		if next = 0; s.want.Reverse {
+			next = uint32(p.file.NumRows() - 1)
+		}
+	}
+	if !p.window.Has(next) {
+		s.ahead.Go(func() {
+			defer func() {
+				if recover() != nil { // whoever needs the row meets it again, where it is told
+					p.spare = segment.Window{}
+				}
+			}()
+			_ = s.read(p, next, &p.spare)
+		})
+	}
+}
+
+// behind returns the segment that is next to p in the order of first keys, nil
+// for none.
+func (s *scan) behind(p *part) *part {
+	i := slices.Index(s.order, p.id)
+	step := 1
+	if s.want.Reverse {
+		step = -1
+	}
+	if i < 0 || i+step < 0 || i+step >= len(s.order) {
+		return nil
+	}
+	next, err := s.part(s.order[i+step])
+	if err != nil {
+		return nil // whoever needs it hears of it
+	}
+	return next
+}
+
 // read reads the window of a row.
-func (s *scan) read(p *part, ordinal uint32) error {
+func (s *scan) read(p *part, ordinal uint32, w *segment.Window) error {
 	m, before := &s.tier.meter, p.reader.Stats()
-	err := p.reader.Read(s.ctx, ordinal, &p.window)
+	err := p.reader.Read(s.ctx, ordinal, w)
 	after := p.reader.Stats()
 	m.groups.Add(int64(after.Groups - before.Groups))
 	m.prunedByStats.Add(int64(after.Pruned - before.Pruned))
@@ -202,10 +273,11 @@ func (s *scan) read(p *part, ordinal uint32) error {
 	return err
 }
 
-func (s *scan) leave(p *part) { p.reader.Close() }
+func (s *scan) leave(p *part) { p.reader.Close(&p.window, &p.spare) }
 
 // Close implements table.Scan.
 func (s *scan) Close() {
+	s.ahead.Wait()
 	for _, p := range s.parts {
 		s.leave(p)
 	}

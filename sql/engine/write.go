@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
@@ -13,6 +14,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/writeset"
 	"github.com/kalamdb/kalamdb-go/store/row"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // writer collects the writes of one statement to one table.
@@ -177,17 +179,44 @@ func (w *writer) stored(pk []byte, rec row.Record) (*stored, error) {
 	return s, w.read.decode(rec, s.vals)
 }
 
-// load reads the whole row of a key that a query has just found.
-func (w *writer) load(pk []byte) (*stored, error) {
-	rec, found, err := w.target.recordAt(pk)
-	if err != nil {
-		return nil, err
+// load reads the whole rows of keys that a query has just found, the cold ones
+// together, and calls f with them in order.
+func (w *writer) load(pks [][]byte, f func(*stored) error) (err error) {
+	t := w.target
+	rest := slices.DeleteFunc(slices.Clone(pks), t.pending)
+	rows := t.store.RowsByKey(w.run.ctx, w.run.env.View, t.owner, rest, table.Need{Rows: len(rest)})
+	defer func() {
+		if closed := rows.Close(); err == nil {
+			err = closed
+		}
+	}()
+	for _, pk := range pks {
+		var rec row.Record
+		found := true
+		if t.pending(pk) {
+			rec, found, err = t.recordAt(pk)
+		} else if found = rows.Next(); found {
+			rec = rows.Record()
+			found = rec.Seq >= t.expired
+		}
+		switch {
+		case err != nil:
+			return err
+		case rows.Err() != nil:
+			return rows.Err()
+		case !found || rec.Deleted:
+			return fault.New(fault.Corruption,
+				"a row of %s was found and can't be read", w.def().FullName())
+		}
+		old, err := w.stored(pk, rec)
+		if err != nil {
+			return err
+		}
+		if err := f(old); err != nil {
+			return err
+		}
 	}
-	if !found || rec.Deleted {
-		return nil, fault.New(fault.Corruption,
-			"a row of %s was found and can't be read", w.def().FullName())
-	}
-	return w.stored(pk, rec)
+	return nil
 }
 
 // fallback returns what a column gets that the statement does not name.

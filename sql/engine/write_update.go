@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
 
@@ -131,27 +132,43 @@ func (w *writer) find(
 		return err
 	}
 	seen := make(map[string]bool)
-	for i, vals := range found {
-		if i%checkEvery == 0 && ctx.Err() != nil {
+	for chunk := range slices.Chunk(found, loadRows) {
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if err := w.findChunk(chunk, seen, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadRows is how many rows are read at once.
+const loadRows = 256
+
+func (w *writer) findChunk(
+	found [][]value.Value, seen map[string]bool, f func(old *stored, vals []value.Value) error,
+) error {
+	var pks [][]byte
+	var of [][]value.Value
+	for _, vals := range found {
 		pk, err := w.key(vals)
 		if err != nil {
 			return err
 		}
-		if w.again(vals, pk, seen) {
-			continue
+		if !w.again(vals, pk, seen) {
+			pks, of = append(pks, pk), append(of, vals)
 		}
-		old, err := w.load(pk)
-		if err != nil {
-			return err
-		}
-		if err := f(old, vals); err != nil {
-			return err
-		}
-		w.count++
 	}
-	return nil
+	next := 0
+	return w.load(pks, func(old *stored) error {
+		if err := f(old, of[next]); err != nil {
+			return err
+		}
+		next++
+		w.count++
+		return nil
+	})
 }
 
 // key encodes the primary key that a row of the query begins with.

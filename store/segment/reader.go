@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
 
@@ -87,8 +88,40 @@ func (f *File) Reader(columns []ident.ColumnID, conditions []row.Condition) *Rea
 // Stats returns what r has done so far.
 func (r *Reader) Stats() ReaderStats { return r.stats }
 
-// Close gives back memory. What was read stays as it is.
-func (r *Reader) Close() { r.leave() }
+// Close gives back memory, that of a window that r has read too: what was taken
+// out of it stays as it is, and it has no rows any more.
+func (r *Reader) Close(windows ...*Window) {
+	r.leave()
+	for i := range r.vals {
+		giveBack(r.vals[i])
+		r.vals[i] = nil
+	}
+	for _, w := range windows {
+		for i := range w.Columns {
+			giveBack(w.Columns[i])
+		}
+		*w = Window{}
+	}
+}
+
+// columns are columns of windows between two scans.
+var columns sync.Pool
+
+func borrow() []value.Value {
+	if c, ok := columns.Get().(*[]value.Value); ok {
+		return (*c)[:0]
+	}
+	return make([]value.Value, 0, windowRows)
+}
+
+func giveBack(c []value.Value) {
+	if cap(c) != windowRows {
+		return
+	}
+	c = c[:windowRows]
+	clear(c) // lets go of strings
+	columns.Put(&c)
+}
 
 func (r *Reader) leave() {
 	for _, d := range r.from {
@@ -224,7 +257,10 @@ func (r *Reader) column(part, n int, rows []int64) error {
 		return err
 	}
 	d, pages, meets := r.from[n], r.pages[r.at[n]], r.meets[n]
-	vals, kept := r.vals[n][:0], r.kept[:0]
+	vals, kept := r.vals[n][:0], slices.Grow(r.kept[:0], len(rows))
+	if meets == nil && cap(vals) < len(rows) {
+		vals = borrow()
+	}
 	total := r.file.groups[r.number].rows
 	for i := 0; i < len(rows); {
 		p := pageOf(pages, rows[i])

@@ -95,8 +95,11 @@ func TestReader_GivesTheRowsThatMeetConditions(t *testing.T) {
 			}
 		}
 		pruned += in.Stats().Pruned
+		in.Close(&w)
 		in.Close()
-		in.Close()
+		if w.Has(0) {
+			t.Error("a window has rows that were given back")
+		}
 	}
 	if _, ok := new(segment.Window).Find(0); ok || new(segment.Window).Has(0) {
 		t.Error("the zero Window has a row")

@@ -23,6 +23,9 @@ type Window struct {
 // Has reports whether the row of an ordinal is in w.
 func (w *Window) Has(ordinal uint32) bool { return ordinal-w.first < w.rows }
 
+// Bounds returns the ordinals [first, end) of the rows of w.
+func (w *Window) Bounds() (first, end uint32) { return w.first, w.first + w.rows }
+
 // Find returns where the row of an ordinal, which w has, stands in Seqs and
 // Columns; ok is false when it does not meet the conditions.
 func (w *Window) Find(ordinal uint32) (at int, ok bool) {

@@ -55,6 +55,7 @@ type Rows struct {
 	key     []byte // of a row from ahead; nil for one that it stands on
 	scan    scanner
 	lo, hi  []byte // of the span
+	reverse bool
 }
 
 // Headers is Scan with Span.Headers, for who does not need the values of rows and
@@ -82,7 +83,7 @@ func (t Table) scan(v *store.View, user ident.UserID, s Span) *Rows {
 		r.Hi = row.Key(user, s.Hi)
 	}
 	return &Rows{it: v.Scan(t.Part, r), prefix: len(prefix), headers: s.Headers,
-		table: t, view: v, user: user, lo: r.Lo, hi: r.Hi}
+		table: t, view: v, user: user, lo: r.Lo, hi: r.Hi, reverse: s.Reverse}
 }
 
 // Need says what is needed of the rows, before the first Next. It is no part of the
@@ -137,7 +138,7 @@ const checkEvery = 1024
 // wanted is what is left to be read, for a scan.
 func (r *Rows) wanted() Wanted {
 	w := Wanted{Part: r.table.Part, User: r.user, Lo: r.lo[r.prefix:], Columns: r.need.Columns,
-		Filter: r.need.Filter}
+		Filter: r.need.Filter, Reverse: r.reverse}
 	if end := row.PrefixEnd(r.lo[:r.prefix]); !bytes.Equal(r.hi, end) {
 		w.Hi = r.hi[r.prefix:]
 	}

@@ -24,6 +24,7 @@ type Wanted struct {
 	Lo, Hi  []byte // primary keys [Lo, Hi); a nil Hi is the end
 	Columns []ident.ColumnID
 	Filter  *row.Filter
+	Reverse bool
 	Passed  int // how many cold rows were read already
 }
 
