@@ -133,6 +133,13 @@ func (s *source) Scan(ctx context.Context, v *store.View, w table.Wanted) (table
 	return s.cold.Scan(ctx, v, w)
 }
 
+// Outlook implements table.Cold as Fetch does.
+func (s *source) Outlook(ctx context.Context, v *store.View, w table.Wanted) (
+	table.Outlook, error,
+) {
+	return s.cold.Outlook(ctx, v, w)
+}
+
 // coldFigures are the figures of the cold tier.
 func coldFigures(f cold.Figures) []Figure {
 	count := func(name string, n int64, unit string) Figure {

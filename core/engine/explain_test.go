@@ -1,11 +1,14 @@
 package engine_test
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/core/cold"
+	"github.com/kalamdb/kalamdb-go/core/engine"
 )
 
 // explainBench has alice's messages 1 to 100 of conversation 1, and rooms.
@@ -127,4 +130,59 @@ func TestEngine_ExplainNeedsTheRightsOfTheSelect(t *testing.T) {
 		b.fails(alice, fault.Unsupported, form+"DELETE FROM chat.messages")
 	}
 	b.want(alice, "100", "SELECT COUNT(*) FROM chat.messages")
+}
+
+// EXPLAIN tells what a read would meet of files, and system.stats what reads have.
+func TestEngine_ExplainColdRows(t *testing.T) {
+	b := open(t, "", engine.Options{Storage: engine.Memory, Cold: cold.Options{SegmentRows: 2000}})
+	b.run(root, "CREATE NAMESPACE chat")
+	b.run(root, "CREATE TABLE chat.m (id BIGINT PRIMARY KEY, n BIGINT, body TEXT, INDEX by_n (n))")
+	for from := 0; from < 10_000; from += 500 {
+		var rows []string
+		for i := from; i < from+500; i++ {
+			rows = append(rows, fmt.Sprintf("(%d, %d, 'text %d')", i, i/2000, i))
+		}
+		b.run(alice, "INSERT INTO chat.m VALUES "+strings.Join(rows, ","))
+	}
+	if _, err := b.db.Flush(t.Context(), "chat", "m", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	b.run(alice, "INSERT INTO chat.m VALUES (10000, 9, 'hot')")
+	for sql, want := range map[string]string{
+		"SELECT body FROM chat.m WHERE body LIKE '%7%'": "Cold rows: 5 segments, 5 with 10000 rows scanned",
+		"SELECT body FROM chat.m WHERE id >= 4000 AND body > 'text 9'": "Cold rows: 5 segments, " +
+			"2 left out by key, 2 by statistics, 1 with 2000 rows scanned",
+		"SELECT COUNT(*), MAX(body) FROM chat.m WHERE id < 4000 AND UPPER(body) = 'X' AND n + 0 = 1": "Cold " +
+			"rows: 5 segments, 3 left out by key, 2 with 4000 rows scanned",
+		"SELECT n, SUM(id) FROM chat.m GROUP BY n":  "Cold rows: 5 segments, 5 with 10000 rows scanned",
+		"SELECT body FROM chat.m WHERE body = 'no'": "Cold rows: 5 segments, 5 by statistics, none is read",
+		"SELECT body FROM chat.m ORDER BY id DESC LIMIT 5": "Cold rows: 5 segments, 5 with 10000 rows, " +
+			"which are fetched by their places",
+		"SELECT body FROM chat.m WHERE id = 7": "",
+		"SELECT body FROM chat.m WHERE n = 2":  "",
+		"SELECT COUNT(*) FROM chat.m":          "",
+	} {
+		var got []string
+		for _, r := range b.run(alice, "EXPLAIN "+sql).Rows {
+			if text := strings.TrimSpace(r[0].Text()); strings.HasPrefix(text, "Cold") {
+				got = append(got, text)
+			}
+		}
+		if strings.Join(got, "; ") != want {
+			t.Errorf("%s:\n got %q\nwant %q", sql, got, want)
+		}
+	}
+	before := b.db.Cold().Figures()
+	b.run(alice, "SELECT body FROM chat.m WHERE id >= 4000 AND body > 'text 9'")
+	b.run(alice, "SELECT body FROM chat.m WHERE id = 7")
+	f := b.db.Cold().Figures()
+	if f.Scans-before.Scans != 1 || f.SegmentsPruned-before.SegmentsPruned != 2 ||
+		f.GroupsRead-before.GroupsRead != 3 || f.GroupsPruned-before.GroupsPruned != 2 ||
+		f.RowsScanned-before.RowsScanned != 2000 {
+		t.Errorf("before %+v, after %+v", before, f)
+	}
+	r := b.run(root, "SELECT value FROM system.stats WHERE name = 'cold_groups_pruned'")
+	if len(r.Rows) != 1 || r.Rows[0][0].Int() != f.GroupsPruned {
+		t.Errorf("system.stats says %v, not %d", r.Rows, f.GroupsPruned)
+	}
 }

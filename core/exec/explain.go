@@ -77,8 +77,8 @@ func locateIn(err error, offset int) error {
 func (r *run) steps(ctx context.Context, v *store.View) ([]sqlengine.Step, error) {
 	env := r.env(v)
 	if env.Pending == nil {
-		if steps := r.x.plans.Explain(r.st, env); steps != nil {
-			return steps, nil
+		if steps, err := r.x.plans.Explain(ctx, r.st, env); steps != nil || err != nil {
+			return steps, err
 		}
 	}
 	return r.x.SQL.Explain(ctx, r.st, env)

@@ -80,40 +80,85 @@ func (f *filler) collect(ctx context.Context, c *command.Command) error {
 	}
 	v := f.x.DB.View()
 	defer v.Release()
-	it := v.Scan(part, store.Range{Lo: f.next, Hi: f.end})
-	defer it.Close()
-	f.bytes = 0
-	for n := 0; it.Next(); n++ {
-		if n == fillLook || len(c.Writes) == fillRows || f.bytes > fillBytes {
-			f.next = append([]byte(nil), it.Key()...)
-			return nil
-		}
-		if err := f.row(ctx, c, v, it, table.Table{Part: part, Cold: f.x.Cold}); err != nil {
-			return err
-		}
-	}
-	f.next = nil
-	return it.Err()
-}
-
-// row adds the write that fills in the row that it stands on. A row of the
-// present schema version was written when the indexes were kept already.
-func (f *filler) row(
-	ctx context.Context, c *command.Command, v *store.View, it store.Iterator, t table.Table,
-) error {
-	rec, err := row.ParseRecord(it.Value())
-	if err != nil || rec.Deleted || rec.Schema >= f.t.Version {
-		return err
-	}
-	user, pk, err := row.SplitKey(it.Key())
+	list, next, err := f.look(v, part)
 	if err != nil {
 		return err
 	}
-	if rec.Cold {
-		if rec, _, err = t.Get(ctx, v, user, pk); err != nil {
+	f.next, f.bytes = next, 0
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && list[n].user == list[0].user {
+			n++
+		}
+		left, err := f.rows(ctx, c, v, table.Table{Part: part, Cold: f.x.Cold}, list[:n])
+		if err != nil {
 			return err
 		}
+		if list = list[n-left:]; f.bytes > fillBytes && len(list) > 0 {
+			f.next = row.Key(list[0].user, list[0].pk)
+			return nil
+		}
 	}
+	return nil
+}
+
+// lacking is a row that is to be filled in.
+type lacking struct {
+	user ident.UserID
+	pk   []byte
+}
+
+// look returns the next rows that are to be filled in, and the key behind them,
+// nil at the end. A row of the present schema version was written when the indexes
+// were kept already.
+func (f *filler) look(v *store.View, part store.Partition) (
+	list []lacking, next []byte, err error,
+) {
+	it := v.Scan(part, store.Range{Lo: f.next, Hi: f.end})
+	defer it.Close()
+	for n := 0; it.Next(); n++ {
+		if n == fillLook || len(list) == fillRows {
+			return list, append([]byte(nil), it.Key()...), nil
+		}
+		rec, err := row.ParseRecord(it.Value())
+		if err != nil {
+			return nil, nil, err
+		}
+		if rec.Deleted || rec.Schema >= f.t.Version {
+			continue
+		}
+		user, pk, err := row.SplitKey(it.Key())
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, lacking{user, append([]byte(nil), pk...)})
+	}
+	return list, nil, it.Err()
+}
+
+// rows adds the writes that fill in rows of one user, whose cold ones are fetched
+// together. left is how many wait for the next command, since this one is full.
+func (f *filler) rows(ctx context.Context, c *command.Command, v *store.View, t table.Table,
+	list []lacking,
+) (left int, err error) {
+	pks := make([][]byte, len(list))
+	for i := range list {
+		pks[i] = list[i].pk
+	}
+	rows := t.RowsByKey(ctx, v, list[0].user, pks, table.Need{})
+	for left = len(list); f.bytes <= fillBytes && rows.Next(); left-- {
+		if err := f.row(c, list[0].user, rows.PK(), rows.Record()); err != nil {
+			_ = rows.Close() // the row's error comes first
+			return left, err
+		}
+	}
+	return left, rows.Close()
+}
+
+// row adds the write that fills in a row.
+func (f *filler) row(
+	c *command.Command, user ident.UserID, pk []byte, rec row.Record,
+) (err error) {
 	if f.reader == nil || !f.reader.Reads(rec) {
 		if f.reader, err = f.cat.Reader(f.t, rec.Schema); err != nil {
 			return err

@@ -64,7 +64,7 @@ func (e *Engine) Explain(
 		return nil, err
 	}
 	if d := run.direct(g.top); d != nil {
-		return d.explain(g.top.stmt), nil
+		return d.explain(g.top.stmt)
 	}
 	c, release, err := e.acquire(ctx, run)
 	if err != nil {
@@ -78,11 +78,11 @@ func (e *Engine) Explain(
 	x := &explainer{ctx: c}
 	x.add(Step{Text: "Query engine"})
 	x.node(node, 1)
-	return x.steps, nil
+	return x.steps, x.err
 }
 
 // explain tells of a SELECT without the library.
-func (d *direct) explain(s *ast.Select) []Step {
+func (d *direct) explain(s *ast.Select) ([]Step, error) {
 	steps := []Step{{Text: "Direct read"}}
 	add := func(st Step) {
 		st.Depth = len(steps)
@@ -110,7 +110,11 @@ func (d *direct) explain(s *ast.Select) []Step {
 		}
 	}
 	add(PathStep(p.def, p.name(), conditions, exact, d.cursor.reverse))
-	return steps
+	st, ok, err := d.cursor.cold(d.left >= 0 && len(d.filter) == 0)
+	if ok && !exact {
+		add(st)
+	}
+	return steps, err
 }
 
 // LimitText is the text of a step that ends a result early.

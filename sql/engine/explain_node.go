@@ -19,6 +19,7 @@ const keyIndexName = "PRIMARY"
 type explainer struct {
 	ctx   *gms.Context
 	steps []Step
+	err   error
 }
 
 func (x *explainer) add(st Step) { x.steps = append(x.steps, st) }
@@ -156,6 +157,9 @@ func (x *explainer) table(n *plan.ResolvedTable, depth int) {
 	st.Depth = depth
 	st.Text += rel.columnText()
 	x.add(st)
+	if st.Access != AccessMade {
+		x.cold(rel, route{path: keyPath(rel.target.def), spans: []span{{}}}, depth+1)
+	}
 }
 
 // columnText tells which columns are read, when these are not all.
@@ -204,6 +208,9 @@ func (x *explainer) indexed(n *plan.IndexedTableAccess, depth int) {
 	}
 	st.Text += rel.columnText()
 	x.add(st)
+	if !exact {
+		x.coldLookup(rel, lookup, depth+1)
+	}
 }
 
 // rangesText writes the ranges of a lookup as a condition. exact says that

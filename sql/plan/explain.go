@@ -1,23 +1,27 @@
 package plan
 
 import (
+	"context"
 	"strings"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 	"github.com/kalamdb/kalamdb-go/sql/engine"
+	"github.com/kalamdb/kalamdb-go/store/table"
 )
 
 // Explain tells how Run would run a SELECT, when there is a plan for it; it is
 // nil when the engine has to tell. It reads no rows.
-func (c *Cache) Explain(st *dialect.Statement, env *engine.Env) []engine.Step {
+func (c *Cache) Explain(
+	ctx context.Context, st *dialect.Statement, env *engine.Env,
+) ([]engine.Step, error) {
 	p, text, kept := c.find(st.Text, env)
 	if p == nil || p.verb != selectRows || len(env.Params) != p.params {
-		return nil
+		return nil, nil
 	}
 	x := &execution{plan: p, text: text, env: env}
 	if !x.open() {
-		return nil
+		return nil, nil
 	}
 	first := "Direct plan, made now"
 	if kept {
@@ -31,7 +35,7 @@ func (c *Cache) Explain(st *dialect.Statement, env *engine.Env) []engine.Step {
 	if x.limit != nil {
 		n, ok := x.value(*x.limit)
 		if !ok || n.Kind() != value.Int64 {
-			return nil
+			return nil, nil
 		}
 		add(engine.Step{Text: engine.LimitText(n.Int(), 0)})
 	}
@@ -45,10 +49,27 @@ func (c *Cache) Explain(st *dialect.Statement, env *engine.Env) []engine.Step {
 	}
 	conditions, ok := x.conditions()
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	add(x.step(conditions))
-	return steps
+	cold, ok, err := x.cold(ctx)
+	if ok {
+		add(cold)
+	}
+	return steps, err
+}
+
+// cold tells what the plan would meet of segments.
+func (x *execution) cold(ctx context.Context) (st engine.Step, ok bool, err error) {
+	if x.path.index != nil || x.single() || x.count {
+		return st, false, nil
+	}
+	s, empty, ok := x.span(nil)
+	if !ok || empty {
+		return st, false, nil
+	}
+	return engine.ColdStep(ctx, x.env, table.Wanted{Part: x.store.Part, User: x.user,
+		Lo: s.Lo, Hi: s.Hi, Columns: x.needed}, x.limit != nil)
 }
 
 // groupTexts tells how groups are ordered and made.

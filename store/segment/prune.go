@@ -20,6 +20,24 @@ type Prune struct {
 	Conditions []row.Condition
 }
 
+// Pruned returns how many row groups conditions leave out, of how many.
+func (f *File) Pruned(conditions []row.Condition) (pruned, of int, err error) {
+	p := Prune{Conditions: conditions}
+	for i := range f.groups {
+		err := f.guard(func() error {
+			keep, err := f.keeps(i, &p)
+			if !keep {
+				pruned++
+			}
+			return err
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+	}
+	return pruned, len(f.groups), nil
+}
+
 // keeps reports whether a row group may have a row that p is about.
 func (f *File) keeps(number int, p *Prune) (bool, error) {
 	last := f.maxKey

@@ -21,6 +21,9 @@ type Cold interface {
 	// until it is closed. It is nil where rows are better fetched, or can't be
 	// scanned.
 	Scan(ctx context.Context, v *store.View, w Wanted) (Scan, error)
+	// Outlook tells what a read would meet; it reads no rows. Passed says how many
+	// a read may go through.
+	Outlook(ctx context.Context, v *store.View, w Wanted) (Outlook, error)
 }
 
 // thaw returns a cold record whole.

@@ -71,6 +71,11 @@ func (z *freezer) Scan(_ context.Context, _ *store.View, w table.Wanted) (table.
 	return &thawing{z: z, want: w}, nil
 }
 
+// Outlook implements table.Cold. Nobody asks it here.
+func (z *freezer) Outlook(context.Context, *store.View, table.Wanted) (table.Outlook, error) {
+	return table.Outlook{}, errFrozen
+}
+
 // thawing is a scan of a freezer.
 type thawing struct {
 	z    *freezer

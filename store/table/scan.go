@@ -28,6 +28,18 @@ type Wanted struct {
 	Passed  int // how many cold rows were read already
 }
 
+// Outlook is what a read of a user's rows would meet of segments.
+type Outlook struct {
+	Segments     int   // of the user that have rows
+	ByKey        int   // of these, those that have none in the range of keys
+	ByStatistics int   // of the rest, those whose statistics meet no condition
+	Groups       int   // row groups of what is left
+	GroupsPruned int   // of these, those whose statistics meet no condition
+	Rows         int64 // that point to what is left
+	Scans        bool  // rather than to fetch rows one by one
+	Unknown      bool  // statistics could not be read
+}
+
 // scanner is the part of a walk that scans segments. It asks for a scan when it
 // meets its first cold row, and again behind some that were fetched; whoever gives
 // scans knows when they are worth it.
