@@ -5,8 +5,9 @@
 // Changes of the schema and of accounts are written one by one, before they
 // are answered. Acts for others are what application servers do all day, so
 // they are counted: one row for each actor, user, kind of statement, table,
-// outcome and address in a minute, written once a second. A crash loses the
-// last second of them; see docs/adr/0007-audit-log.md.
+// outcome and address in a minute, written once a second; the first acts of a
+// minute for many users are stored as one entry, and read as rows. A crash loses
+// the last second of them; see docs/adr/0007-audit-log.md.
 //
 // A Log starts no goroutine: whoever owns it calls Run, and Flush when Run has
 // ended. It is safe for concurrent use.
@@ -41,6 +42,11 @@ type Entry struct {
 	RequestID string       `json:"request_id,omitempty"`
 	Remote    string       `json:"remote,omitempty"` // the client's address, "" when not known
 	Count     int64        `json:"count"`
+
+	// What an entry has that stands for the acts for many users in a minute, instead
+	// of ActingFor, Time and Count; see pack. No caller sets them.
+	Minute int64   `json:"minute,omitempty"`
+	Users  []share `json:"users,omitempty"`
 }
 
 // Parts are what a Log works with. All are required.
@@ -57,6 +63,7 @@ type Parts struct {
 type Log struct {
 	Parts
 	flushing chan struct{} // holds a token: one flush at a time
+	seen     seen          // used by who has the token
 
 	mu   sync.Mutex
 	acts map[act]*count // not written yet
@@ -64,7 +71,7 @@ type Log struct {
 
 // New returns a Log.
 func New(p Parts) *Log {
-	l := &Log{Parts: p, flushing: make(chan struct{}, 1), acts: make(map[act]*count)}
+	l := &Log{Parts: p, flushing: make(chan struct{}, 1), acts: make(map[act]*count), seen: newSeen()}
 	l.flushing <- struct{}{}
 	return l
 }
@@ -164,18 +171,28 @@ func (l *Log) Flush(ctx context.Context) error {
 		l.acts = make(map[act]*count)
 	}
 	l.mu.Unlock()
+	err := l.pack(ctx, waiting)
+	if err == nil {
+		err = l.writeAll(ctx, waiting)
+	}
+	for a, c := range waiting { // none unless it failed
+		l.add(a, *c)
+	}
+	return err
+}
+
+// writeAll writes acts in chunks, a row each, and takes them out of waiting.
+func (l *Log) writeAll(ctx context.Context, waiting map[act]*count) error {
 	chunk := make([]act, 0, min(len(waiting), flushChunk))
 	for a := range waiting {
 		if chunk = append(chunk, a); len(chunk) < min(len(waiting), flushChunk) {
 			continue
 		}
 		if err := l.write(ctx, waiting, chunk); err != nil {
-			for a, c := range waiting {
-				l.add(a, *c)
-			}
 			return err
 		}
 		for _, a := range chunk {
+			l.seen.add(a)
 			delete(waiting, a)
 		}
 		chunk = chunk[:0]

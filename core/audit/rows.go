@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/value"
@@ -39,18 +41,39 @@ func (l *Log) Rows(ctx context.Context) ([][]value.Value, error) {
 	}
 	v := l.DB.View()
 	defer v.Release()
-	var rows [][]value.Value
+	var entries []Entry
+	at := make(map[string]int) // in entries, by id
 	err := catalog.KeptAudit.Newest(l.DB, v, MaxRows, func(decode func(any) error) error {
-		var e Entry
-		if err := decode(&e); err != nil {
+		var stored Entry
+		if err := decode(&stored); err != nil {
 			return err
 		}
-		rows = append(rows, e.row())
+		stored.unpack(func(e Entry) {
+			if i, ok := at[e.ID]; ok {
+				entries[i].merge(e)
+				return
+			}
+			at[e.ID] = len(entries)
+			entries = append(entries, e)
+		})
+		if len(entries) > MaxRows {
+			return errEnough
+		}
 		return ctx.Err()
 	})
-	slices.Reverse(rows)
-	return rows, err
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.ID, b.ID) })
+	entries = entries[max(len(entries)-MaxRows, 0):]
+	rows := make([][]value.Value, len(entries))
+	for i := range entries {
+		rows[i] = entries[i].row()
+	}
+	return rows, nil
 }
+
+var errEnough = errors.New("enough")
 
 func (e *Entry) row() []value.Value {
 	return []value.Value{

@@ -13,6 +13,9 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/value"
 	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/sql/catalog"
+	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/pebblekv"
 )
 
 const auditRows = "SELECT actor, acting_for, kind, object, outcome, count FROM system.audit_log " +
@@ -192,4 +195,61 @@ func (b *bench) commands(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	return v.Int()
+}
+
+// TestEngine_AuditPacksActsForMany acts for many users at once, whose acts are one
+// stored entry, and again in the same minute and the next.
+func TestEngine_AuditPacksActsForMany(t *testing.T) {
+	const users = 600 // more than an entry has
+	now, move := at(time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))
+	dir := t.TempDir()
+	b := open(t, dir, engine.Options{Storage: engine.Pebble, Now: now})
+	b.chat()
+	act := func(from, to, id int) {
+		t.Helper()
+		for u := from; u < to; u++ {
+			b.run(service, fmt.Sprintf("INSERT INTO chat.user%d.messages VALUES (1, %d, 'x')", u, id))
+		}
+	}
+	const counts = "SELECT count, COUNT(*) FROM system.audit_log WHERE kind = 'INSERT' " +
+		"AND object = 'chat.messages' GROUP BY count ORDER BY count"
+	act(0, users, 1)
+	b.want(root, "1 600", counts)
+	b.want(root, "600", "SELECT COUNT(DISTINCT acting_for) FROM system.audit_log "+
+		"WHERE actor = 'app' AND outcome = 'success' AND time = '2026-01-02 03:04:00'")
+	move(time.Second)
+	act(590, 610, 2) // ten of them for the first time: a row each
+	b.want(root, "1 600\n2 10", counts)
+	b.want(root, "2026-01-02T03:04:00Z 2 ", "SELECT time, count, request_id "+
+		"FROM system.audit_log WHERE acting_for = 'user595' AND kind = 'INSERT'")
+	b.close()
+	if n := storedAudits(t, dir); n > users/4 {
+		t.Errorf("%d entries are stored of acts for %d users", n, users)
+	}
+	b.open()
+	act(0, users, 3) // nobody remembers that they had acted
+	b.want(root, "1 10\n2 590\n3 10", counts)
+	move(time.Minute)
+	act(0, users, 4)
+	b.want(root, "1 610\n2 590\n3 10", counts)
+}
+
+// storedAudits returns how many entries the log of a closed engine has.
+func storedAudits(t *testing.T, dir string) (n int) {
+	t.Helper()
+	db, err := store.Open(dir, store.Options{Engine: pebblekv.Name, Shards: 10,
+		OpenEngine: pebblekv.Opener(pebblekv.Options{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := db.View()
+	err = catalog.KeptAudit.Each(db, v, func(func(any) error) error {
+		n++
+		return nil
+	})
+	v.Release()
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
