@@ -63,6 +63,7 @@ func (e *Engine) guard(m map[string]gms.Function) {
 		}
 		name := f.FunctionName()
 		build := func(ctx *gms.Context, args ...gms.Expression) (gms.Expression, error) {
+			args = changed(name, args)
 			inner, err := f.NewInstance(ctx, args)
 			if err != nil {
 				return nil, err

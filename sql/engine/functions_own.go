@@ -48,7 +48,7 @@ func (e *Engine) functions() map[string]gms.Function {
 	maps.Copy(m, totals())
 	maps.Copy(m, remainders())
 	maps.Copy(m, shifts())
-	m["json_length"] = gms.FunctionN{Name: "json_length", Fn: newJSONLength}
+	maps.Copy(m, jsonFunctions())
 	e.guard(m)
 	return m
 }

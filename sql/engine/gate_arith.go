@@ -14,6 +14,10 @@ import (
 // is computed with the word NULL is a NULL of a number.
 func (g *gate) computed(e *ast.BinaryExpr) ast.Expr {
 	switch e.Operator {
+	case ast.JSONExtractOp:
+		return callOf("json_extract", e.Left, e.Right)
+	case ast.JSONUnquoteExtractOp:
+		return callOf("json_unquote", callOf("json_extract", e.Left, e.Right))
 	case ast.PlusStr, ast.MinusStr, ast.MultStr, ast.DivStr, ast.IntDivStr, ast.ModStr:
 	default:
 		return e
@@ -25,8 +29,7 @@ func (g *gate) computed(e *ast.BinaryExpr) ast.Expr {
 	case g.isNull(e.Left) || g.isNull(e.Right):
 		return nullNumber()
 	case e.Operator == ast.ModStr:
-		return &ast.FuncExpr{Name: ast.NewColIdent(remainder), Exprs: ast.SelectExprs{
-			&ast.AliasedExpr{Expr: e.Left}, &ast.AliasedExpr{Expr: e.Right}}}
+		return callOf(remainder, e.Left, e.Right)
 	}
 	return e
 }
@@ -47,8 +50,15 @@ func shift(e *ast.BinaryExpr) ast.Expr {
 	if e.Operator == ast.MinusStr {
 		name = earlier
 	}
-	return &ast.FuncExpr{Name: ast.NewColIdent(name), Exprs: ast.SelectExprs{
-		&ast.AliasedExpr{Expr: of}, &ast.AliasedExpr{Expr: by}}}
+	return callOf(name, of, by)
+}
+
+func callOf(name string, args ...ast.Expr) *ast.FuncExpr {
+	f := &ast.FuncExpr{Name: ast.NewColIdent(name)}
+	for _, a := range args {
+		f.Exprs = append(f.Exprs, &ast.AliasedExpr{Expr: a})
+	}
+	return f
 }
 
 // negated is computed for an operator before its operand.
