@@ -11,6 +11,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/manifest"
 	"github.com/kalamdb/kalamdb-go/store/row"
 	"github.com/kalamdb/kalamdb-go/store/table"
 )
@@ -94,7 +95,17 @@ func TestIntent_Locks(t *testing.T) {
 		}
 		x.must(x.commit(writes(put(row.Insert, "other", 0, uniqueEntry("c"))))[0].Err)
 		x.must(x.commit(fence(command.Fence{}))[0].Err) // says nothing new
+		x.must(x.prepare(txAt(there.Seq+2), writes(put(row.Insert, "elsewhere", 0))).Err)
 		out := x.resolve(tx, commit)
+		for _, w := range []command.Write{
+			put(command.Check, "new", map[bool]clock.Seq{true: out.Seq}[commit]),
+			put(row.Insert, "z", 0, uniqueEntry(map[bool]string{false: "b", true: "a"}[commit])),
+		} {
+			if out := x.commit(writes(w))[0]; out.Err != nil {
+				t.Errorf("%s gave %+v afterwards, committed %v", w.PK, out, commit)
+			}
+		}
+		x.resolve(txAt(there.Seq+2), false)
 		if want := map[bool]int{true: 2}[commit]; len(out.Changes) != want {
 			t.Errorf("resolving told %d changes, want %d", len(out.Changes), want)
 		}
@@ -213,9 +224,14 @@ func TestIntent_KeepsWhatItMet(t *testing.T) {
 	if out.Err != nil || out.Trim.Removed != 0 {
 		t.Fatalf("a trim took what an intent has met: %+v", out)
 	}
-	swap := command.Swap{Table: tableID, Swap: table.Swap{User: "u", Segment: 5,
+	x.nextState(manifest.Pending)
+	x.nextState(manifest.There)
+	swap := command.Swap{Table: tableID, Swap: table.Swap{User: "u", Segment: segment,
 		Rows: []table.Moved{{PK: []byte("k"), Seq: first.Seq}}}}
-	x.must(x.commit(&command.Command{Shard: shard, Swaps: []command.Swap{swap}})[0].Err)
+	swapped := x.commit(&command.Command{Shard: shard, Swaps: []command.Swap{swap}})[0]
+	if swapped.Err != nil || swapped.Swapped != 0 {
+		t.Fatalf("a row that an intent has met became cold: %+v", swapped)
+	}
 	if out := x.resolve(tx, true); len(out.Changes) != 1 {
 		t.Fatalf("the commit gave %+v", out)
 	}

@@ -276,6 +276,61 @@ func TestCoordinator_GivenUp(t *testing.T) {
 	}
 }
 
+// TestCoordinator_Patience leaves alone what has not stood for long.
+func TestCoordinator_Patience(t *testing.T) {
+	g := newGroups(t)
+	c := replica.NewCoordinator(g.db, g.m, g.clock, &dying{Log: g.log, left: 3})
+	if _, err := c.Commit(t.Context(), g.everywhere("k", "x")); !fault.Is(err, fault.ShuttingDown) {
+		t.Fatalf("a coordinator that died answered %v", err)
+	}
+	for range 3 {
+		check(t, g.rec.Recover(t.Context()))
+	}
+	v := g.db.View()
+	list, err := g.m.Intents(v, 1)
+	v.Release()
+	if err != nil || len(list) != 1 {
+		t.Fatalf("intents of a moment ago were ended: %v %v", list, err)
+	}
+	g.settle("k")
+}
+
+// TestPropose_WaitsForIntents raises a fence while an intent of the table stands, and
+// repeats a request whose first run is in the middle.
+func TestPropose_WaitsForIntents(t *testing.T) {
+	for name, c := range map[string]func(g *groups) *command.Command{
+		"a fence": func(g *groups) *command.Command {
+			return &command.Command{Shard: 2, Fences: []command.Fence{g.fence(2, 2, false)}}
+		},
+		"a request": func(*groups) *command.Command {
+			return &command.Command{Shard: 2, Request: &command.Request{ID: "r", Hash: 7}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGroups(t)
+			log := &dying{Log: g.log, left: 4} // it decides to commit, and that is all
+			cs := g.everywhere("k", "x")
+			cs[1].Request = &command.Request{ID: "r", Hash: 7, Result: []byte("first")}
+			check(t, second(replica.NewCoordinator(g.db, g.m, g.clock, log).Commit(t.Context(), cs)))
+			blocked := c(g)
+			if out := g.one(blocked); !out.Locked {
+				t.Fatalf("it was not in the way: %+v", out)
+			}
+			var out apply.Outcome
+			var err error
+			var wg sync.WaitGroup
+			wg.Go(func() { out, err = replica.Propose(t.Context(), g.log, blocked) })
+			g.settle("k")
+			wg.Wait()
+			if err != nil || out.Err != nil || out.Repeat != (name == "a request") {
+				t.Fatalf("it gave %+v %v", out, err)
+			}
+		})
+	}
+}
+
+func second(_ []apply.Outcome, err error) error { return err }
+
 // hooked is a log that calls before each proposal.
 type hooked struct {
 	replica.Log

@@ -25,8 +25,8 @@ type Log interface {
 	Propose(ctx context.Context, c *command.Command) (apply.Outcome, error)
 	// ProposeAll is Propose for commands that happen together or not at all,
 	// one a shard. The outcomes stand in their order; when one is refused, so
-	// are all. A log that can't do it over several shards refuses with
-	// CROSS_SHARD_TRANSACTION.
+	// are all. One that is Locked met a transaction over several shards that is in the
+	// middle: the package's Propose and ProposeAll try again.
 	ProposeAll(ctx context.Context, cs []*command.Command) ([]apply.Outcome, error)
 	// Await returns once readers see all that shard s has applied up to seq. When
 	// ctx ends before, it returns its error.
