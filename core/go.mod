@@ -3,6 +3,7 @@ module github.com/kalamdb/kalamdb-go/core
 go 1.26.2
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/hashicorp/golang-lru/v2 v2.0.7
 	github.com/kalamdb/kalamdb-go/commons v0.0.0

@@ -208,6 +208,9 @@ func (r *Raft) leave(s ident.ShardID) error {
 				return err
 			}
 		}
+		if err := r.db.Sync(); err != nil {
+			return err
+		}
 		return g.reload()
 	}})
 }

@@ -221,7 +221,7 @@ func (c *carriage) carry() {
 	defer func() { <-c.g.room }()
 	deadline := time.NewTimer(c.g.r.opts.Timeout)
 	defer deadline.Stop()
-	wait, sent := firstAttempt, false
+	wait, sent := c.g.r.opts.again, false
 	for {
 		changed := c.g.changed()
 		given, ended := c.attempt(changed, wait, deadline.C)

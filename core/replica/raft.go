@@ -69,6 +69,8 @@ type RaftOptions struct {
 	// on; the process is to end.
 	OnFailed func(error)
 	Logger   *slog.Logger
+
+	again time.Duration // for tests: in the place of firstAttempt
 }
 
 // RaftTLS are the files of mutual TLS between nodes; empty for none.
@@ -85,6 +87,7 @@ func (o RaftOptions) withDefaults() RaftOptions {
 	orInt(&o.SnapshotBytes, 64<<20)
 	orInt(&o.RTT, 100*time.Millisecond)
 	orInt(&o.Timeout, 5*time.Second)
+	orInt(&o.again, firstAttempt)
 	local := Options{Publish: o.Publish, Logger: o.Logger}.withDefaults()
 	o.Publish, o.Logger = local.Publish, local.Logger
 	if o.Applied == nil {
@@ -220,20 +223,8 @@ func (r *Raft) openHost() error {
 	if err != nil {
 		return fault.Wrap(fault.InvalidParameter, err, "find the folder of the Raft log")
 	}
-	logDB := config.GetTinyMemLogDBConfig()
-	logDB.Shards = 1
-	tls := r.opts.TLS
-	c := config.NodeHostConfig{
-		DeploymentID: r.opts.Cluster, NodeHostDir: dir,
-		RTTMillisecond: uint64(r.opts.RTT.Milliseconds()),
-		RaftAddress:    r.opts.Advertise, ListenAddress: r.opts.Listen,
-		MutualTLS: tls != RaftTLS{}, CAFile: tls.CA, CertFile: tls.Cert, KeyFile: tls.Key,
-		RaftEventListener: (*listener)(r),
-		MaxSendQueueSize:  maxQueue, MaxReceiveQueueSize: maxQueue,
-		Expert: config.ExpertConfig{LogDB: logDB, Engine: config.EngineConfig{
-			ExecShards: 2, CommitShards: 2, ApplyShards: 4, SnapshotShards: 2, CloseShards: 2,
-		}},
-	}
+	c := hostConfig(r.opts)
+	c.NodeHostDir, c.RaftEventListener = dir, (*listener)(r)
 	if r.host, err = dragonboat.NewNodeHost(c); err != nil {
 		return fault.Wrap(fault.InvalidParameter, err, "open the Raft log in %s", dir)
 	}
@@ -241,6 +232,23 @@ func (r *Raft) openHost() error {
 		g.session = r.host.GetNoOPSession(raftShard(g.shard))
 	}
 	return nil
+}
+
+// hostConfig is what the library is told of a node. The log has one file system log for
+// all groups, so that they share syncs, and as many steps run at a time as there are
+// processors on a small machine.
+func hostConfig(o RaftOptions) config.NodeHostConfig {
+	logDB := config.GetTinyMemLogDBConfig()
+	logDB.Shards = 1
+	return config.NodeHostConfig{
+		DeploymentID: o.Cluster, NodeHostDir: o.Dir, RTTMillisecond: uint64(o.RTT.Milliseconds()),
+		RaftAddress: o.Advertise, ListenAddress: o.Listen,
+		MutualTLS: o.TLS != RaftTLS{}, CAFile: o.TLS.CA, CertFile: o.TLS.Cert, KeyFile: o.TLS.Key,
+		MaxSendQueueSize: maxQueue, MaxReceiveQueueSize: maxQueue,
+		Expert: config.ExpertConfig{LogDB: logDB, Engine: config.EngineConfig{
+			ExecShards: 2, CommitShards: 2, ApplyShards: 4, SnapshotShards: 2, CloseShards: 2,
+		}},
+	}
 }
 
 // maxQueue bounds, in bytes, the messages to and from a node; what is more is

@@ -33,7 +33,7 @@ func (c *cluster) admit(s ident.ShardID, n *node, votes bool) {
 
 func (n *node) digest(s ident.ShardID) replica.Digest {
 	n.c.t.Helper()
-	check(n.c.t, n.log.Barrier(context.Background(), s))
+	n.barrier(s)
 	v := n.db.View()
 	defer v.Release()
 	m, err := apply.Open(n.db)

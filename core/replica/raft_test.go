@@ -33,6 +33,8 @@ type cluster struct {
 	members replica.Members
 	options func(*replica.RaftOptions) // nil for the test's own
 	nodes   map[ident.NodeID]*node
+	shards  int                             // of users
+	engine  func(ident.NodeID) store.Engine // nil for pebble
 }
 
 type node struct {
@@ -58,7 +60,8 @@ func freeAddress(t testing.TB) string {
 }
 
 func newCluster(t testing.TB, nodes int) *cluster {
-	c := &cluster{t: t, dir: t.TempDir(), members: replica.Members{}, nodes: map[ident.NodeID]*node{}}
+	c := &cluster{t: t, dir: t.TempDir(), members: replica.Members{}, nodes: map[ident.NodeID]*node{},
+		shards: testShards}
 	for i := range nodes {
 		c.members[ident.NodeID(i+1)] = freeAddress(t)
 	}
@@ -75,6 +78,10 @@ func startCluster(t testing.TB, nodes int) *cluster {
 		check(t, c.any().propose(&command.Command{Shard: s, Fences: []command.Fence{c.fence(s)}}).Err)
 	}
 	return c
+}
+
+func fenceOf(c *cluster, s ident.ShardID) *command.Command {
+	return &command.Command{Shard: s, Fences: []command.Fence{c.fence(s)}}
 }
 
 func (c *cluster) fence(s ident.ShardID) command.Fence {
@@ -94,6 +101,7 @@ func (c *cluster) start(id ident.NodeID, members replica.Members) *node {
 	c.t.Helper()
 	n, err := c.open(id, members)
 	check(c.t, err)
+	c.nodes[id] = n
 	return n
 }
 
@@ -101,17 +109,22 @@ func (c *cluster) open(id ident.NodeID, members replica.Members) (*node, error) 
 	c.t.Helper()
 	n := &node{c: c, id: id, published: map[ident.ShardID][]live.Change{}}
 	dir := filepath.Join(c.dir, fmt.Sprint(id))
-	var err error
-	n.db, err = store.Open(filepath.Join(dir, "data"), store.Options{
-		Engine: "pebble", Shards: testShards,
+	data, o := filepath.Join(dir, "data"), store.Options{
+		Engine: "pebble", Shards: c.shards,
 		OpenEngine: pebblekv.Opener(pebblekv.Options{CacheBytes: 1 << 20}),
-	})
+	}
+	if c.engine != nil {
+		data, o.Engine = "", store.Memory
+		o.OpenEngine = func(string) (store.Engine, error) { return c.engine(id), nil }
+	}
+	var err error
+	n.db, err = store.Open(data, o)
 	check(c.t, err)
 	m, err := apply.Open(n.db)
 	check(c.t, err)
 	n.clock, err = replica.NewClock(n.db, time.Now)
 	check(c.t, err)
-	o := replica.RaftOptions{
+	raft := replica.RaftOptions{
 		Node: id, Advertise: c.members[id], Dir: filepath.Join(dir, "raft"),
 		RTT: 20 * time.Millisecond, Logger: testLogger(c.t),
 		Publish: func(s ident.ShardID, _ clock.Seq, changes []live.Change) {
@@ -121,19 +134,18 @@ func (c *cluster) open(id ident.NodeID, members replica.Members) (*node, error) 
 		},
 	}
 	if members != nil {
-		o.Groups = map[ident.ShardID]replica.Members{}
-		for s := range ident.ShardID(testShards + 2) {
-			o.Groups[s] = members
+		raft.Groups = map[ident.ShardID]replica.Members{}
+		for s := range ident.ShardID(c.shards + 2) {
+			raft.Groups[s] = members
 		}
 	}
 	if c.options != nil {
-		c.options(&o)
+		c.options(&raft)
 	}
-	n.log, err = replica.OpenRaft(context.Background(), n.db, m, n.clock, o)
+	n.log, err = replica.OpenRaft(context.Background(), n.db, m, n.clock, raft)
 	if err != nil {
 		return nil, errors.Join(err, n.db.Close())
 	}
-	c.nodes[id] = n
 	return n, nil
 }
 
@@ -173,9 +185,24 @@ func (n *node) propose(cmd *command.Command) apply.Outcome {
 	}
 }
 
+// barrier repeats what failed for lack of a leader.
+func (n *node) barrier(s ident.ShardID) {
+	n.c.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		err := n.log.Barrier(context.Background(), s)
+		if err == nil {
+			return
+		}
+		if !fault.Is(err, fault.NoQuorum) || time.Now().After(deadline) {
+			n.c.t.Fatalf("a barrier of shard %d on node %d: %v; %+v", s, n.id, err, n.log.Figures(s))
+		}
+	}
+}
+
 func (n *node) read(s ident.ShardID, user, pk string) (row.Record, bool) {
 	n.c.t.Helper()
-	check(n.c.t, n.log.Barrier(context.Background(), s))
+	n.barrier(s)
 	v := n.db.View()
 	defer v.Release()
 	p, ok := n.db.Partition(rowsOf(s))

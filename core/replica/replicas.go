@@ -34,7 +34,7 @@ func nodeOf(replica uint64) ident.NodeID { return ReplicaID(replica).Node() }
 
 // Elections and heartbeats, in units of RaftOptions.RTT.
 const (
-	electionRTT  = 10
+	electionRTT  = 8
 	heartbeatRTT = 1
 )
 
@@ -86,17 +86,21 @@ func (r *Raft) start(s ident.ShardID, id ReplicaID, members Members, join bool) 
 	}
 	err = r.host.StartOnDiskReplica(first, join,
 		func(uint64, uint64) statemachine.IOnDiskStateMachine { return stateMachine{g} },
-		config.Config{
-			ReplicaID: uint64(id), ShardID: raftShard(s), IsNonVoting: nonVoting,
-			CheckQuorum: true, PreVote: true, ElectionRTT: electionRTT, HeartbeatRTT: heartbeatRTT,
-			MaxInMemLogSize: unapplied, WaitReady: true,
-		})
+		groupConfig(s, id, nonVoting))
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "start the replica of shard %d", s)
 	}
 	g.replica.Store(uint64(id))
 	g.held.Store(true)
 	return nil
+}
+
+func groupConfig(s ident.ShardID, id ReplicaID, nonVoting bool) config.Config {
+	return config.Config{
+		ReplicaID: uint64(id), ShardID: raftShard(s), IsNonVoting: nonVoting,
+		CheckQuorum: true, PreVote: true, ElectionRTT: electionRTT, HeartbeatRTT: heartbeatRTT,
+		MaxInMemLogSize: unapplied, WaitReady: true,
+	}
 }
 
 // startNew starts the replica of a new group. What the store has of the shard from a

@@ -44,14 +44,13 @@ func (g *group) writeSnapshot(v *store.View, w io.Writer, stop <-chan struct{}) 
 		return statemachine.ErrSnapshotAborted
 	}
 	s := &snapshotWriter{w: w, stop: stop}
-	head := append([]byte(snapshotMagic), snapshotFormat)
-	s.write(binary.BigEndian.AppendUint16(head, uint16(g.shard)))
+	s.begin(g.shard)
 	for _, name := range append(names, g.part.Name) {
 		if p, ok := g.r.db.Partition(name); ok && s.err == nil {
 			s.partition(v, p)
 		}
 	}
-	s.frame(frameEnd, binary.BigEndian.AppendUint64(nil, s.pairs))
+	s.end()
 	switch {
 	case s.err == nil, errors.Is(s.err, statemachine.ErrSnapshotStopped):
 		return s.err
@@ -91,24 +90,40 @@ func (s *snapshotWriter) frame(kind byte, payload []byte) {
 	s.write(binary.BigEndian.AppendUint32(nil, sum))
 }
 
+func (s *snapshotWriter) begin(shard ident.ShardID) {
+	head := append([]byte(snapshotMagic), snapshotFormat)
+	s.write(binary.BigEndian.AppendUint16(head, uint16(shard)))
+}
+
+func (s *snapshotWriter) end() {
+	s.frame(frameEnd, binary.BigEndian.AppendUint64(nil, s.pairs))
+}
+
 func (s *snapshotWriter) partition(v *store.View, p store.Partition) {
 	s.frame(framePartition, []byte(p.Name))
 	it := v.Scan(p, store.Range{})
-	s.buf = s.buf[:0]
 	for s.err == nil && it.Next() {
-		s.buf = appendBytes(appendBytes(s.buf, it.Key()), it.Value())
-		s.pairs++
-		if len(s.buf) >= frameBytes {
-			s.frame(framePairs, s.buf)
-			s.buf = s.buf[:0]
-		}
+		s.pair(it.Key(), it.Value())
 	}
-	if len(s.buf) > 0 {
-		s.frame(framePairs, s.buf)
-	}
+	s.flush()
 	if err := it.Close(); err != nil && s.err == nil {
 		s.err, s.read = err, true
 	}
+}
+
+func (s *snapshotWriter) pair(key, value []byte) {
+	s.buf = appendBytes(appendBytes(s.buf, key), value)
+	s.pairs++
+	if len(s.buf) >= frameBytes {
+		s.flush()
+	}
+}
+
+func (s *snapshotWriter) flush() {
+	if len(s.buf) > 0 {
+		s.frame(framePairs, s.buf)
+	}
+	s.buf = s.buf[:0]
 }
 
 func appendBytes(dst, b []byte) []byte {
