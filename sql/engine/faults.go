@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -125,7 +126,8 @@ func (run *execution) noColumn(name string, in ...*target) error {
 		hint = "; did you mean " + near + "?"
 	}
 	where := ""
-	if len(in) == 1 {
+	others := func(t *target) bool { return t.def != in[0].def }
+	if len(in) > 0 && !slices.ContainsFunc(in, others) { // one table, maybe told twice
 		where = " in " + in[0].def.FullName()
 	}
 	return fault.New(fault.ColumnNotFound, "column %s does not exist%s%s", clip(name), where, hint)
