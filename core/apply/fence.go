@@ -132,6 +132,8 @@ func parseFence(b []byte) (command.Fence, error) {
 		f.TTL = time.Duration(binary.BigEndian.Uint64(name)) * time.Millisecond
 		name = name[8:]
 	}
-	f.Partition = keyspace.Name(name)
+	if f.Partition = keyspace.Name(name); f.Partition == "" || b[1] > fateEmptied {
+		return command.Fence{}, fault.New(fault.Corruption, "a fence is damaged")
+	}
 	return f, nil
 }

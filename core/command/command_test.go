@@ -311,3 +311,18 @@ func TestCommand_Erase(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseParts(f *testing.F) {
+	f.Add(command.AppendParts(nil, nil))
+	f.Add(command.AppendParts(nil, []command.Part{{Shard: 1, Seq: 9}, {Shard: 300, Seq: 1 << 40}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		parts, ok := command.ParseParts(b)
+		if !ok {
+			return
+		}
+		again, ok := command.ParseParts(command.AppendParts(nil, parts))
+		if !ok || !reflect.DeepEqual(again, parts) {
+			t.Fatalf("%v is read as %v", parts, again)
+		}
+	})
+}

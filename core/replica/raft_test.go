@@ -41,6 +41,7 @@ type node struct {
 	c     *cluster
 	id    ident.NodeID
 	db    *store.DB
+	m     *apply.Machine
 	log   *replica.Raft
 	clock *clock.Clock
 
@@ -120,7 +121,7 @@ func (c *cluster) open(id ident.NodeID, members replica.Members) (*node, error) 
 	var err error
 	n.db, err = store.Open(data, o)
 	check(c.t, err)
-	m, err := apply.Open(n.db)
+	n.m, err = apply.Open(n.db)
 	check(c.t, err)
 	n.clock, err = replica.NewClock(n.db, time.Now)
 	check(c.t, err)
@@ -142,7 +143,7 @@ func (c *cluster) open(id ident.NodeID, members replica.Members) (*node, error) 
 	if c.options != nil {
 		c.options(&raft)
 	}
-	n.log, err = replica.OpenRaft(context.Background(), n.db, m, n.clock, raft)
+	n.log, err = replica.OpenRaft(context.Background(), n.db, n.m, n.clock, raft)
 	if err != nil {
 		return nil, errors.Join(err, n.db.Close())
 	}
