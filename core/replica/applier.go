@@ -14,6 +14,7 @@ import (
 // takes it, so that the Machine has one user and a batch is shared by groups.
 type applier struct {
 	portions chan *portion
+	stalled  chan struct{} // closed when the node has failed
 	wg       sync.WaitGroup
 
 	// Used by the goroutine only.
@@ -51,15 +52,25 @@ type applied struct {
 	outs []apply.Outcome
 }
 
-func newApplier() applier { return applier{portions: make(chan *portion)} }
+func newApplier() applier {
+	return applier{portions: make(chan *portion), stalled: make(chan struct{})}
+}
 
-// hand gives work to the applier and waits until it is done and visible. After the
-// store has failed it waits for ever: nothing may be told to the library then.
+// hand gives work to the applier and waits until it is done and visible, or the node has
+// failed.
 func (r *Raft) hand(p *portion) error {
 	p.done = make(chan struct{})
-	r.portions <- p
-	<-p.done
-	return p.err
+	select {
+	case r.portions <- p:
+	case <-r.stalled:
+		return r.failed.Load()
+	}
+	select {
+	case <-p.done:
+		return p.err
+	case <-r.stalled:
+		return r.failed.Load()
+	}
 }
 
 func (r *Raft) applyLoop() {
@@ -95,16 +106,18 @@ func (r *Raft) gather(first *portion) []*portion {
 	return list
 }
 
-// fail stops the applier for good. What is in the store is what was applied, so the
-// node goes on where it was once it is started again.
+// fail ends what the node can do. What is in the store is what was applied, so the
+// node goes on where it was once it is started again. The library is given no error,
+// at which it would end the process, but no answer until the log is closed.
 func (r *Raft) fail(err error) {
-	f := fault.Wrap(fault.Internal, err, "apply the Raft log")
+	f := fault.Wrap(fault.Internal, err, "follow the Raft log")
 	if !r.failed.CompareAndSwap(nil, f) {
 		return
 	}
 	for _, g := range r.groups {
 		g.held.Store(false)
 	}
+	close(r.stalled)
 	r.opts.Logger.Error("the node can't go on and is to be restarted", "error", f)
 	r.opts.OnFailed(f)
 }

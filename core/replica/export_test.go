@@ -71,6 +71,9 @@ func WriteSnapshot(w io.Writer, s ident.ShardID, name keyspace.Name, pairs map[s
 	return out.err
 }
 
+// RenameHost makes a log in a folder the one of another machine.
+var RenameHost = renameHost
+
 // Vanish is Close without a word to the other nodes.
 func (r *Raft) Vanish() {
 	for _, g := range r.groups {

@@ -41,7 +41,8 @@ func (g *group) install(from io.Reader, stop <-chan struct{}) error {
 		err = in.finish()
 	}
 	if err != nil && !errors.Is(err, statemachine.ErrSnapshotStopped) {
-		g.r.opts.Logger.Error("install a snapshot", "shard", g.shard, "error", err)
+		g.r.fail(err)
+		err = statemachine.ErrSnapshotStopped
 	}
 	return err
 }

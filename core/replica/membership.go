@@ -162,6 +162,11 @@ func (r *Raft) TransferLeader(ctx context.Context, s ident.ShardID, n ident.Node
 // StartGroup starts a replica that AddReplica or AddNonVoting has given to this node.
 // It returns before the replica has caught up.
 func (r *Raft) StartGroup(s ident.ShardID, id ReplicaID, votes bool) error {
+	r.moving.RLock()
+	defer r.moving.RUnlock()
+	if r.still {
+		return errClosing
+	}
 	g := r.group(s)
 	if g == nil || id.Node() != r.opts.Node {
 		return fault.New(fault.InvalidParameter, "replica %v of shard %d is not of this node", id, s)
@@ -192,6 +197,11 @@ func (r *Raft) StartGroup(s ident.ShardID, id ReplicaID, votes bool) error {
 // StopGroup stops the replica that this node has of a shard and removes its data. The
 // node must not be a member any more: else the group may lose what it has answered.
 func (r *Raft) StopGroup(ctx context.Context, s ident.ShardID) error {
+	r.moving.RLock()
+	defer r.moving.RUnlock()
+	if r.still {
+		return errClosing
+	}
 	g := r.group(s)
 	if g == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -142,6 +143,8 @@ type Raft struct {
 	wg       sync.WaitGroup // proposers, entries on the way, barriers, applier, leaders
 	using    sync.RWMutex   // held for reading while something is begun
 	closed   bool           // guarded by using
+	moving   sync.RWMutex   // held for reading while a replica is started or stopped
+	still    bool           // none is any more; guarded by moving
 	closeErr error
 	failed   atomic.Pointer[fault.Error]
 }
@@ -158,6 +161,11 @@ func OpenRaft(
 	if opts.Node == 0 || opts.Node > ident.MaxNode || opts.Advertise == "" || opts.Dir == "" {
 		return nil, fault.New(fault.InvalidParameter,
 			"a node of a cluster needs a number of 1 to %d, an address and a folder", ident.MaxNode)
+	}
+	if db.EngineName() == "badger" {
+		return nil, fault.New(fault.Unsupported,
+			"a node of a cluster needs the storage engine pebble: badger refuses large batches, "+
+				"which all nodes would have to do alike")
 	}
 	r := &Raft{
 		opts: opts, machine: m, clock: ck, audience: newAudience(db, opts.Publish),
@@ -223,6 +231,13 @@ func (r *Raft) openHost() error {
 	if err != nil {
 		return fault.Wrap(fault.InvalidParameter, err, "find the folder of the Raft log")
 	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "find the name of this machine")
+	}
+	if err := renameHost(dir, host); err != nil {
+		return err
+	}
 	c := hostConfig(r.opts)
 	c.NodeHostDir, c.RaftEventListener = dir, (*listener)(r)
 	if r.host, err = dragonboat.NewNodeHost(c); err != nil {
@@ -279,9 +294,8 @@ func (r *Raft) begin(f func()) bool {
 	return true
 }
 
-// Close implements Log: what waits is proposed and applied within Options.Timeout,
-// or answered with NO_QUORUM. After the store has failed the library's goroutines are
-// left to the end of the process.
+// Close implements Log: what waits is proposed and applied within RaftOptions.Timeout,
+// or answered with NO_QUORUM. After the node has failed it returns why.
 func (r *Raft) Close() error {
 	r.once.Do(func() {
 		r.using.Lock()
@@ -289,14 +303,19 @@ func (r *Raft) Close() error {
 		r.using.Unlock()
 		close(r.closing)
 		r.wg.Wait()
+		r.moving.Lock()
+		r.still = true
+		r.moving.Unlock()
+		if r.failed.Load() == nil {
+			r.handOver()
+		}
+		r.host.Close()
+		close(r.portions)
+		r.applier.wg.Wait()
 		if f := r.failed.Load(); f != nil {
 			r.closeErr = f
 			return
 		}
-		r.handOver()
-		r.host.Close()
-		close(r.portions)
-		r.applier.wg.Wait()
 		r.closeErr = r.db.Sync()
 	})
 	return r.closeErr

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/core/apply"
+	certs "github.com/kalamdb/kalamdb-go/core/cluster"
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/internal/testkit"
@@ -260,6 +263,109 @@ func TestRaft_RestartOfAllNodes(t *testing.T) {
 	if after.Seq <= first.Seq {
 		t.Errorf("seq %d is not above %d", after.Seq, first.Seq)
 	}
+}
+
+func TestRaft_TheMachineGetsAnotherName(t *testing.T) {
+	c := startCluster(t, 1)
+	check(t, c.nodes[1].propose(on(1, write(row.Insert, "a", "1", "x", 0))).Err)
+	dir := filepath.Join(c.dir, "1", "raft")
+	c.stop()
+	check(t, replica.RenameHost(dir, "elsewhere"))
+	if _, err := os.Stat(filepath.Join(dir, "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	if _, found := c.start(1, nil).read(1, "a", "1"); !found {
+		t.Error("the row is gone with the name")
+	}
+	c.stop()
+	label := filepath.Join(dir, "dragonboat.ds")
+	raw, err := os.ReadFile(label)
+	check(t, err)
+	raw[len(raw)/2] ^= 1
+	check(t, os.WriteFile(label, raw, 0o600))
+	if _, err := c.open(1, nil); !fault.Is(err, fault.Corruption) {
+		t.Errorf("a damaged label gave %v", err)
+	}
+}
+
+func TestRaft_NodesTrustOneSecret(t *testing.T) {
+	c := newCluster(t, 3)
+	secret := "a secret that all nodes of the cluster have in their configuration"
+	c.options = func(o *replica.RaftOptions) {
+		of := secret
+		if o.Node == 3 {
+			of += ", and this one has not"
+		}
+		cred, err := certs.FromSecret(of, o.Node, "127.0.0.1", time.Now())
+		check(t, err)
+		dir := filepath.Join(c.dir, fmt.Sprint("tls", o.Node))
+		check(t, os.MkdirAll(dir, 0o700))
+		files, err := cred.Write(dir)
+		check(t, err)
+		o.TLS = replica.RaftTLS(files)
+	}
+	for id := range c.members {
+		c.start(id, c.members)
+	}
+	check(t, c.nodes[1].propose(fenceOf(c, 1)).Err)
+	c.nodes[2].barrier(1)
+	_, err := c.nodes[3].log.Propose(context.Background(), fenceOf(c, 1))
+	if !fault.Is(err, fault.NoQuorum) {
+		t.Errorf("a node with another secret got %v", err)
+	}
+}
+
+// full is an engine that can be told that its disk is full.
+type full struct {
+	store.Engine
+	now atomic.Bool
+}
+
+func (f *full) Apply(b *store.Batch, sync bool) error {
+	if f.now.Load() {
+		return fault.New(fault.StorageFull, "no space left")
+	}
+	return f.Engine.Apply(b, sync)
+}
+
+func TestRaft_ANodeWhoseDiskIsFullStopsAndTheOthersGoOn(t *testing.T) {
+	c := newCluster(t, 3)
+	engines, failed := map[ident.NodeID]*full{}, make(chan error, 1)
+	for id := range c.members {
+		engines[id] = &full{Engine: newLossy(t)}
+	}
+	c.engine = func(id ident.NodeID) store.Engine { return engines[id] }
+	c.options = func(o *replica.RaftOptions) {
+		if o.Node == 1 {
+			o.OnFailed = func(err error) { failed <- err }
+		}
+	}
+	for id := range c.members {
+		c.start(id, c.members)
+	}
+	check(t, c.nodes[1].propose(fenceOf(c, 1)).Err)
+	engines[1].now.Store(true)
+	check(t, c.nodes[2].propose(on(1, write(row.Insert, "a", "1", "x", 0))).Err)
+	if err := <-failed; !fault.Is(err, fault.StorageFull) {
+		t.Errorf("the node was told to fail by %v", err)
+	}
+	var elsewhere *replica.Elsewhere
+	_, err := c.nodes[1].log.Propose(context.Background(), fenceOf(c, 1))
+	if !errors.As(err, &elsewhere) || c.nodes[1].log.Holds(1) {
+		t.Errorf("a write on the node that failed gave %v", err)
+	}
+	one := c.nodes[1]
+	delete(c.nodes, 1)
+	if err := one.log.Close(); !fault.Is(err, fault.StorageFull) {
+		t.Errorf("Close hid the failure: %v", err)
+	}
+	check(t, one.db.Close())
+	check(t, c.nodes[3].propose(on(1, write(row.Insert, "a", "2", "x", 0))).Err)
+	engines[1].now.Store(false)
+	if _, found := c.start(1, nil).read(1, "a", "1"); !found {
+		t.Error("the node that failed has not caught up")
+	}
+	c.same(1)
 }
 
 func TestRaft_WithoutQuorum(t *testing.T) {

@@ -84,6 +84,9 @@ func (r *Raft) start(s ident.ShardID, id ReplicaID, members Members, join bool) 
 	if err != nil {
 		return err
 	}
+	if err := r.isReadable(g); err != nil {
+		return err
+	}
 	err = r.host.StartOnDiskReplica(first, join,
 		func(uint64, uint64) statemachine.IOnDiskStateMachine { return stateMachine{g} },
 		groupConfig(s, id, nonVoting))
@@ -93,6 +96,14 @@ func (r *Raft) start(s ident.ShardID, id ReplicaID, members Members, join bool) 
 	g.replica.Store(uint64(id))
 	g.held.Store(true)
 	return nil
+}
+
+// isReadable tells what is wrong with the state machine before the library opens it.
+func (r *Raft) isReadable(g *group) error {
+	v := r.db.View()
+	defer v.Release()
+	_, _, err := appliedIndex(v, g.part)
+	return err
 }
 
 func groupConfig(s ident.ShardID, id ReplicaID, nonVoting bool) config.Config {

@@ -56,14 +56,22 @@ func (m stateMachine) Update(list []statemachine.Entry) ([]statemachine.Entry, e
 		// which are the library's.
 		e, err := parseEntry(bytes.Clone(list[i].Cmd))
 		if err != nil {
-			return nil, err
+			m.g.r.fail(err)
+			return m.stall(list)
 		}
 		p.entries[i] = indexed{entry: e, index: list[i].Index, bytes: len(list[i].Cmd)}
 	}
 	if err := m.g.r.hand(p); err != nil {
-		return nil, err
+		return m.stall(list)
 	}
 	m.g.cutLog()
+	return list, nil
+}
+
+// stall keeps entries that can't be applied from being taken for applied until the log
+// is closed. Then nothing is made of it any more: no snapshot is taken.
+func (m stateMachine) stall(list []statemachine.Entry) ([]statemachine.Entry, error) {
+	<-m.g.r.closing
 	return list, nil
 }
 
@@ -74,16 +82,26 @@ func (stateMachine) Lookup(any) (any, error) {
 
 // Sync makes durable what was applied.
 func (m stateMachine) Sync() error {
-	if err := m.g.r.db.Sync(); err != nil {
-		m.g.r.fail(err)
-		return statemachine.ErrSnapshotAborted
+	r := m.g.r
+	if r.failed.Load() == nil {
+		err := r.db.Sync()
+		if err == nil {
+			return nil
+		}
+		r.fail(err)
 	}
-	return nil
+	<-r.closing
+	return statemachine.ErrSnapshotAborted
 }
 
 // PrepareSnapshot takes a view. Nothing is applied to the group meanwhile, so it has
 // just what the index says.
-func (m stateMachine) PrepareSnapshot() (any, error) { return m.g.r.db.View(), nil }
+func (m stateMachine) PrepareSnapshot() (any, error) {
+	if m.g.r.failed.Load() != nil {
+		return nil, statemachine.ErrSnapshotAborted
+	}
+	return m.g.r.db.View(), nil
+}
 
 // SaveSnapshot writes what the view has of the shard, for a replica on another node.
 func (m stateMachine) SaveSnapshot(ctx any, w io.Writer, stop <-chan struct{}) error {
