@@ -98,8 +98,8 @@ func (p *pattern) fits(text string) bool {
 // match reports whether the whole text fits the pattern. After a mismatch only
 // the last % takes more of the text: an earlier one has no need to.
 func (p *pattern) match(text string) bool {
-	if p.pieces != nil && utf8.ValidString(text) {
-		return p.fits(text)
+	if p.pieces != nil { // a text that is no text matches nothing, here as below
+		return p.fits(text) && utf8.ValidString(text)
 	}
 	encoder, weight := p.coll.CharacterSet().Encoder(), p.coll.Sorter()
 	next, retry, from := 0, -1, 0
