@@ -203,3 +203,46 @@ func TestRaft_DataThatIsNotOfTheClusterIsRefused(t *testing.T) {
 		t.Errorf("joining with data gave %v", err)
 	}
 }
+
+// TestRaft_ASnapshotThatIsHalfInstalled fails the store of a node at each step of that,
+// and starts the node again.
+func TestRaft_ASnapshotThatIsHalfInstalled(t *testing.T) {
+	for step := range int64(6) { // mark, empty, a partition, its rows, the state, done
+		t.Run(fmt.Sprint("after batch ", step), func(t *testing.T) { failInInstall(t, step) })
+	}
+}
+
+func failInInstall(t *testing.T, step int64) {
+	c := newCluster(t, 2)
+	engines := map[ident.NodeID]*full{1: {Engine: newLossy(t)}, 2: {Engine: newLossy(t)}}
+	c.engine = func(id ident.NodeID) store.Engine { return engines[id] }
+	failed := make(chan error, 1)
+	c.options = func(o *replica.RaftOptions) {
+		o.SnapshotEntries = 20
+		o.OnFailed = func(err error) { failed <- err }
+	}
+	first := c.start(1, replica.Members{1: c.members[1]})
+	second := c.start(2, nil)
+	check(t, first.propose(fenceOf(c, 1)).Err)
+	first.fill(1, 0, 60)
+	testkit.Eventually(t, 10*time.Second, "the log is cut", func() bool {
+		return first.log.Figures(1).Entries < 50
+	})
+	engines[2].last.Store(step)
+	engines[2].now.Store(true)
+	c.admit(1, second, true)
+	if err := <-failed; !fault.Is(err, fault.StorageFull) {
+		t.Fatal(err)
+	}
+	delete(c.nodes, 2)
+	if err := second.log.Close(); !fault.Is(err, fault.StorageFull) {
+		t.Errorf("Close hid the failure: %v", err)
+	}
+	check(t, second.db.Close())
+	engines[2].now.Store(false)
+	second = c.start(2, nil)
+	if rec, found := second.read(1, "a", "59"); !found || string(rec.Payload) != "row 59" {
+		t.Errorf("the node that was started again reads %+v %v", rec, found)
+	}
+	c.same(1)
+}

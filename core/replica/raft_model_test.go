@@ -67,11 +67,22 @@ func (l *lossy) crash(t testing.TB, r *rand.Rand) (*lossy, int) {
 		kept = l.synced[n-2]
 	}
 	kept += r.IntN(all - kept + 1)
+	return l.first(t, kept), all - kept
+}
+
+// first returns an engine with the first n batches.
+func (l *lossy) first(t testing.TB, n int) *lossy {
 	after := newLossy(t)
-	for _, b := range l.batches[:kept] {
+	for _, b := range l.batches[:n] {
 		check(t, after.Apply(b, true))
 	}
-	return after, all - kept
+	return after
+}
+
+func (l *lossy) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.batches)
 }
 
 // op is one operation on a key, as porcupine judges it.

@@ -167,6 +167,12 @@ func (n *node) close() {
 	check(n.c.t, errors.Join(n.log.Close(), n.db.Close()))
 }
 
+// restart closes a node and returns its number for the start.
+func (c *cluster) restart(id ident.NodeID) ident.NodeID {
+	c.nodes[id].close()
+	return id
+}
+
 func (c *cluster) stop() {
 	for _, n := range c.nodes {
 		n.close()
@@ -288,6 +294,64 @@ func TestRaft_TheMachineGetsAnotherName(t *testing.T) {
 	}
 }
 
+func TestRaft_Fresh(t *testing.T) {
+	c := startCluster(t, 3)
+	n := c.start(c.restart(2), nil)
+	if n.log.Fresh(1, time.Hour) {
+		t.Error("a shard of which nothing was heard is fresh")
+	}
+	testkit.Eventually(t, 10*time.Second, "who asks finds it fresh later", func() bool {
+		return n.log.Fresh(1, time.Hour)
+	})
+	if n.log.Fresh(1, 0) || n.log.Fresh(99, time.Hour) {
+		t.Error("no age and no shard are fresh")
+	}
+	d := n.digest(1)
+	n.fill(1, 0, 1)
+	if n.digest(1) == d {
+		t.Error("a row more has the same digest")
+	}
+}
+
+func TestRaft_OnLeader(t *testing.T) {
+	c := newCluster(t, 3)
+	type turn struct {
+		node ident.NodeID
+		term uint64
+	}
+	turns := make(chan turn, 1000)
+	c.options = func(o *replica.RaftOptions) {
+		if o.Node == 1 {
+			o.OnLeader = func(s ident.ShardID, n ident.NodeID, term uint64) {
+				if s == 1 {
+					turns <- turn{n, term}
+				}
+			}
+		}
+	}
+	for id := range c.members {
+		c.start(id, c.members)
+	}
+	check(t, c.nodes[1].propose(fenceOf(c, 1)).Err)
+	old, before := c.nodes[1].log.Leader(1)
+	next := 1 + old%3
+	testkit.Eventually(t, 20*time.Second, "the next node leads", func() bool {
+		return c.nodes[1].log.TransferLeader(context.Background(), 1, next) == nil
+	})
+	late := time.NewTimer(20 * time.Second)
+	defer late.Stop()
+	for {
+		select {
+		case got := <-turns:
+			if got.node == next && got.term > before {
+				return
+			}
+		case <-late.C:
+			t.Fatal("nobody was told of the next leader")
+		}
+	}
+}
+
 func TestRaft_NodesTrustOneSecret(t *testing.T) {
 	c := newCluster(t, 3)
 	secret := "a secret that all nodes of the cluster have in their configuration"
@@ -318,11 +382,12 @@ func TestRaft_NodesTrustOneSecret(t *testing.T) {
 // full is an engine that can be told that its disk is full.
 type full struct {
 	store.Engine
-	now atomic.Bool
+	now  atomic.Bool
+	last atomic.Int64 // batches that still fit
 }
 
 func (f *full) Apply(b *store.Batch, sync bool) error {
-	if f.now.Load() {
+	if f.now.Load() && f.last.Add(-1) < 0 {
 		return fault.New(fault.StorageFull, "no space left")
 	}
 	return f.Engine.Apply(b, sync)
