@@ -89,15 +89,6 @@ func (n *node) read(v *store.View, s ident.ShardID, register string) (number int
 	return number, rec.Seq
 }
 
-func (n *node) applied(v *store.View, s ident.ShardID) clock.Seq {
-	n.t.Helper()
-	part, err := n.m.Partition(s)
-	n.must(err)
-	seq, err := apply.AppliedSeq(v, part)
-	n.must(err)
-	return seq
-}
-
 // transfer is a transaction, as its coordinator sees it.
 type transfer struct {
 	tx       command.Tx
