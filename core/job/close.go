@@ -20,7 +20,11 @@ func (m *Manager) Close(ctx context.Context) (cut []Record, err error) {
 func (m *Manager) close(ctx context.Context) (cut []Record, err error) {
 	idle := make(chan struct{})
 	m.mu.Lock()
-	m.closing = true
+	if m.closing = true; m.resting {
+		m.mu.Unlock()
+		return nil, nil
+	}
+	now := m.shift
 	if m.running > 0 {
 		m.idle = idle
 	} else {
@@ -32,15 +36,20 @@ func (m *Manager) close(ctx context.Context) (cut []Record, err error) {
 	case <-ctx.Done():
 		cut = m.atWork()
 	}
-	m.stop()
-	close(m.left)
-	<-m.stopped
+	return cut, m.end(now)
+}
+
+// end ends a shift.
+func (m *Manager) end(now shift) error {
+	now.stop()
+	close(now.left)
+	<-now.stopped
 	m.forgetting.Wait()
-	report, err := m.supervisor.UnstoppedServiceReport()
+	report, err := now.supervisor.UnstoppedServiceReport()
 	if err == nil && len(report) > 0 {
 		err = fault.New(fault.Internal, "%d jobs did not end in time", len(report))
 	}
-	return cut, err
+	return err
 }
 
 // atWork returns the jobs that run.

@@ -93,7 +93,7 @@ func (m *Manager) goOn(ctx context.Context, kind Kind, r Record) error {
 	m.actors[r.ID] = a
 	m.enqueueLocked(a)
 	m.mu.Unlock()
-	m.supervisor.Add(a)
+	m.now().supervisor.Add(a)
 	return nil
 }
 

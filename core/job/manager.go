@@ -32,6 +32,10 @@ type Options struct {
 	Retention time.Duration
 	MaxKept   int
 
+	// Resting opens the Manager at rest, where the jobs are another node's until
+	// TakeUp.
+	Resting bool
+
 	NewID  func() ident.JobID // ids sort by time; required
 	Now    func() time.Time   // nil means time.Now
 	Logger *slog.Logger       // nil discards
@@ -87,10 +91,8 @@ type Manager struct {
 	store Store
 	kinds map[string]Kind
 
-	supervisor *suture.Supervisor
-	stop       context.CancelFunc
-	stopped    <-chan error  // from the supervisor
-	left       chan struct{} // closed when no job goes on
+	shift      // the present one; changed with mu held
+	services   []*service
 	closeOnce  sync.Once
 	cut        []Record // what Close returned
 	closeErr   error
@@ -102,6 +104,7 @@ type Manager struct {
 	mu      sync.Mutex
 	begun   bool // turns are given
 	closing bool
+	resting bool                   // another node has the jobs
 	actors  map[ident.JobID]*actor // jobs that have not ended
 	queue   []*actor               // those that wait for their turn, in order
 	owners  map[key]*actor
@@ -116,21 +119,19 @@ func Open(ctx context.Context, store Store, kinds []Kind, opts Options) (*Manage
 	m := &Manager{
 		opts: opts.withDefaults(), store: store, kinds: make(map[string]Kind),
 		actors: make(map[ident.JobID]*actor), owners: make(map[key]*actor),
-		unsaved: make(map[ident.JobID]Record), left: make(chan struct{}),
+		unsaved: make(map[ident.JobID]Record), closing: opts.Resting, resting: opts.Resting,
 	}
 	for _, k := range kinds {
 		m.kinds[k.Name] = k
 	}
-	m.supervisor = suture.New("jobs", suture.Spec{
-		EventHook: m.event, Timeout: stopTimeout, DontPropagateTermination: true,
-	})
-	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	m.stop, m.stopped = stop, m.supervisor.ServeBackground(life)
-	if err := m.takeUp(ctx); err != nil {
-		_, closing := m.Close(life)
+	if opts.Resting {
+		return m, nil
+	}
+	m.shift = m.newShift(ctx)
+	if err := m.work(ctx); err != nil {
+		_, closing := m.Close(m.life)
 		return nil, errors.Join(err, closing)
 	}
-	m.forgetting.Go(func() { m.forgetLoop(life) })
 	return m, nil
 }
 
@@ -184,7 +185,7 @@ func (m *Manager) Start(ctx context.Context, r Request) (Record, error) {
 	m.mu.Lock()
 	a.stored = true
 	m.mu.Unlock()
-	m.supervisor.Add(a)
+	m.now().supervisor.Add(a)
 	return rec, nil
 }
 
@@ -203,6 +204,9 @@ func newActor(m *Manager, kind Kind, r Record) *actor {
 func (m *Manager) admit(a *actor) (*actor, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.resting {
+		return nil, fault.New(fault.NotLeader, "another node runs the jobs; start it there")
+	}
 	if m.closing {
 		return nil, fault.New(fault.ShuttingDown, "the server is stopping; start the job later")
 	}
@@ -264,7 +268,14 @@ func (m *Manager) KillOf(table ident.TableID, reason string, kinds ...string) {
 // Supervise has the supervisor of jobs run serve until Close, and again after it
 // failed or panicked.
 func (m *Manager) Supervise(name string, serve func(context.Context) error) {
-	m.supervisor.Add(&service{name, serve})
+	s := &service{name, serve}
+	m.mu.Lock()
+	m.services = append(m.services, s)
+	supervisor := m.supervisor
+	m.mu.Unlock()
+	if supervisor != nil {
+		supervisor.Add(s)
+	}
 }
 
 // service is an actor that is no job.
@@ -323,12 +334,12 @@ func NotFound(id ident.JobID) error {
 // Wait returns a job when it has ended, or the error of ctx.
 func (m *Manager) Wait(ctx context.Context, id ident.JobID) (Record, error) {
 	m.mu.Lock()
-	a := m.actors[id]
+	a, left := m.actors[id], m.left
 	m.mu.Unlock()
 	if a != nil {
 		select {
 		case <-a.ended:
-		case <-m.left:
+		case <-left:
 			return a.record(), fault.New(fault.ShuttingDown,
 				"the server is stopping; wait for job %s when it is back", id)
 		case <-ctx.Done():
