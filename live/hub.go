@@ -8,6 +8,7 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
 )
 
 // Hub fans committed changes out to subscriptions. It is safe for concurrent
@@ -183,6 +184,22 @@ func (h *Hub) Kill(id ident.LiveID) error {
 // called once the table can no longer be found.
 func (h *Hub) EndTable(t ident.TableID, why EndReason) int {
 	return h.end(func(s *Subscription) bool { return s.follows(t) }, why)
+}
+
+// EndChanged ends the subscriptions that follow a table of which now returns a reason,
+// and returns their number.
+func (h *Hub) EndChanged(now func(*ddl.Table) EndReason) int {
+	n := 0
+	for _, s := range h.all() {
+		for _, t := range s.tables() {
+			if why := now(t); why != "" {
+				s.Close(why)
+				n++
+				break
+			}
+		}
+	}
+	return n
 }
 
 // EndUser ends all subscriptions that a user asked for, and those to rows of

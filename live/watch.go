@@ -68,6 +68,16 @@ func (sh *shard) stir(applied clock.Seq, changes []Change, wake []*Subscription)
 	return wake
 }
 
+// tables returns what the subscription follows, nothing when it has ended.
+func (s *Subscription) tables() []*ddl.Table {
+	s.shard.mu.Lock()
+	defer s.shard.mu.Unlock()
+	if s.group == nil {
+		return nil
+	}
+	return s.group.query.Follows()
+}
+
 // follows reports whether changes of a table concern s.
 func (s *Subscription) follows(t ident.TableID) bool {
 	if s.table == t || s.kept == nil {

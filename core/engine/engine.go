@@ -75,6 +75,11 @@ type Engine struct {
 		next int
 		told map[int]func(ident.ShardID, ident.NodeID, uint64)
 	}
+	// In a cluster; see follow.go and lead.go.
+	news  news
+	turns chan struct{} // has a token when another node may lead
+	term  atomic.Uint64 // in which this node has taken up what the leader does
+
 	revoked atomic.Pointer[func(ident.UserID)] // see OnRevoked
 
 	stop context.CancelFunc // of trimmer and evictor
@@ -173,13 +178,7 @@ func (e *Engine) start() (err error) {
 		Auth: e.auth, Hub: e.hub, Now: e.opts.Now,
 		Settings: e.opts.Settings, Figures: e.figures, PlanAll: e.opts.SQL.PlanAll,
 	}, e.opts.Limits)
-	if e.Leads(ident.SystemShard) {
-		if err := e.exec.Recover(ctx); err != nil {
-			return err
-		}
-	}
-	e.begin()
-	return nil
+	return e.begin(ctx)
 }
 
 // openLog opens the log, and in a cluster waits until this node has what the system
@@ -194,24 +193,13 @@ func (e *Engine) openLog(ctx context.Context) error {
 		return e.awaitSystem(ctx)
 	}
 	local, err := replica.NewLocal(e.db, e.machine, e.clock, replica.Options{
-		SyncInterval: e.opts.SyncInterval, Publish: e.hub.Publish, Logger: e.opts.Logger,
+		SyncInterval: e.opts.SyncInterval, Publish: e.publish, Logger: e.opts.Logger,
 	})
 	if err != nil {
 		return err
 	}
 	e.log = local
 	return nil
-}
-
-// begin starts the work in the background.
-func (e *Engine) begin() {
-	ctx, stop := context.WithCancel(context.Background())
-	e.stop = stop
-	e.jobs.Begin()
-	e.wg.Go(func() { e.trimLoop(ctx) })
-	e.wg.Go(func() { e.evictLoop(ctx) })
-	e.wg.Go(func() { e.audit.Run(ctx) })
-	e.wg.Go(func() { e.storages.Run(ctx) })
 }
 
 // tellSystemTables fences the stored system tables, which makes their

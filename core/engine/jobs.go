@@ -16,6 +16,8 @@ import (
 // openJobs opens the jobs and goes on with those that were interrupted, once they
 // are begun.
 func (e *Engine) openJobs(keeper *exec.Keeper, gen *clock.Generator) (err error) {
+	background := *keeper
+	background.Log = termed{e.log, &e.term}
 	mover := &flush.Mover{
 		DB: e.db, Catalog: e.catalog, Tier: e.cold, Policy: e.flushPolicy(), Now: e.opts.Now,
 		Bucket: e.storages.Bucket, Orphans: e.storages.SweepOrphans, Purge: e.purge,
@@ -24,8 +26,8 @@ func (e *Engine) openJobs(keeper *exec.Keeper, gen *clock.Generator) (err error)
 	}
 	o := e.opts.Jobs
 	o.NewID = func() ident.JobID { return ident.JobID(gen.ULID()) }
-	o.Now, o.Logger = e.opts.Now, e.opts.Logger
-	e.jobs, err = job.Open(context.Background(), job.Kept{DB: e.db, Propose: keeper.Write},
+	o.Now, o.Logger, o.Resting = e.opts.Now, e.opts.Logger, !e.single()
+	e.jobs, err = job.Open(context.Background(), job.Kept{DB: e.db, Propose: background.Write},
 		append(mover.Kinds(), e.opts.JobKinds...), o)
 	if err != nil {
 		return err
@@ -48,7 +50,10 @@ func (e *Engine) flushPolicy() flush.Policy {
 // tieredTables returns the tables whose rows may go cold.
 func (e *Engine) tieredTables() []*ddl.Table {
 	return slices.DeleteFunc(e.catalog.Snapshot().All(), func(t *ddl.Table) bool {
-		return t.State != ddl.Ready || !t.HasColdTier()
+		return t.State != ddl.Ready || !t.HasColdTier() ||
+			slices.ContainsFunc(t.Shards(e.db.Shards()), func(s ident.ShardID) bool {
+				return !e.log.Holds(s)
+			})
 	})
 }
 

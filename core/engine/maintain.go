@@ -31,7 +31,9 @@ func (e *Engine) trimLoop(ctx context.Context) {
 		if err := e.TrimHistory(ctx); err != nil && ctx.Err() == nil {
 			e.opts.Logger.Error("trim history; it is tried again", "error", err)
 		}
-		if err := e.TrimAudit(ctx); err != nil && ctx.Err() == nil {
+		if !e.Leads(ident.SystemShard) {
+			// Who leads the system tables trims it.
+		} else if err := e.TrimAudit(ctx); err != nil && ctx.Err() == nil {
 			e.opts.Logger.Error("trim the audit log; it is tried again", "error", err)
 		}
 		select {
@@ -116,6 +118,9 @@ func (e *Engine) EvictExpired(ctx context.Context) error {
 func (e *Engine) trimTable(ctx context.Context, t *ddl.Table, below clock.Seq) error {
 	what := command.Trim{Table: t.ID, Below: below, Keep: e.keepDeleted(t), Limit: trimChunk}
 	for _, s := range t.Shards(e.db.Shards()) {
+		if !e.Leads(s) {
+			continue // who leads it trims it
+		}
 		if err := e.trim(ctx, t, s, what); err != nil {
 			return err
 		}

@@ -49,16 +49,35 @@ func (r *run) compileLive(ctx context.Context, text string) (
 // what was registered too late for that sees the new one here.
 func (x *Executor) settleLive(s *live.Subscription, q *predicate.Query) {
 	for _, t := range q.Follows() {
-		now, err := x.Catalog.Snapshot().Table(t.Namespace, string(t.Name))
-		switch {
-		case err != nil:
-			s.Close(live.TableDropped)
-		case now.ID != t.ID:
-			s.Close(live.TableTruncated)
-		case now.Version != t.Version:
-			s.Close(live.SchemaChanged)
+		if why := x.changed(t); why != "" {
+			s.Close(why)
 		}
 	}
+}
+
+// changed says what became of a table since it was t; "" for nothing.
+func (x *Executor) changed(t *ddl.Table) live.EndReason {
+	now, err := x.Catalog.Snapshot().Table(t.Namespace, string(t.Name))
+	switch {
+	case err != nil:
+		return live.TableDropped
+	case now.ID != t.ID:
+		return live.TableTruncated
+	case now.Version != t.Version:
+		return live.SchemaChanged
+	}
+	return ""
+}
+
+// Follow takes up what the system tables say now, after another node may have
+// changed them: the catalogue is read again, and live queries end whose tables are
+// not what they were.
+func (x *Executor) Follow() error {
+	if err := x.follow(); err != nil {
+		return err
+	}
+	x.Hub.EndChanged(x.changed)
+	return nil
 }
 
 // again runs a live query again, with the rights of who subscribed.

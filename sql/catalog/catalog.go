@@ -112,6 +112,9 @@ func (k *Kept) Seq(db *store.DB, v *store.View, name string) (clock.Seq, error) 
 	return rec.Seq, nil
 }
 
+// Decode reads the document of a stored row.
+func (k *Kept) Decode(rec row.Record, doc any) error { return k.decode(rec, doc) }
+
 func (k *Kept) decode(rec row.Record, doc any) error {
 	var vals [2]value.Value
 	if err := k.schema.Decode(rec, vals[:]); err != nil {
