@@ -21,7 +21,7 @@ func (e *Engine) openJobs(keeper *exec.Keeper, gen *clock.Generator) (err error)
 	mover := &flush.Mover{
 		DB: e.db, Catalog: e.catalog, Tier: e.cold, Policy: e.flushPolicy(), Now: e.opts.Now,
 		Bucket: e.storages.Bucket, Orphans: e.storages.SweepOrphans, Purge: e.purge,
-		Accounts: keeper, Log: e.log, Clock: e.clock,
+		Accounts: keeper, Log: background.Log, Clock: e.clock,
 		Busy: func(t ident.TableID) bool { return e.jobs.Working(t, flush.Writers...) },
 	}
 	o := e.opts.Jobs

@@ -158,8 +158,16 @@ func (g *reading) begin(ctx context.Context) error {
 		look = x.Machine.LookStale(g.shards...)
 	}
 	var err error
-	g.view, err = replica.SettledView(ctx, x.DB, x.Log, look)
-	return err
+	if g.view, err = replica.SettledView(ctx, x.DB, x.Log, look); err != nil {
+		return err
+	}
+	for _, s := range g.shards {
+		if !x.Log.Holds(s) { // not any more, or a snapshot of it is being installed
+			g.view.Release()
+			return &replica.Elsewhere{Shard: s}
+		}
+	}
+	return nil
 }
 
 // judge says whether the statement is to be planned again, after a plan that
