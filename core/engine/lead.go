@@ -124,4 +124,3 @@ func (e *Engine) begin(starting context.Context) error {
 	e.wg.Go(func() { e.storages.Run(ctx) })
 	return nil
 }
-
