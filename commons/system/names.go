@@ -46,6 +46,8 @@ const (
 	Transactions Table = "transactions"
 	Jobs         Table = "jobs"
 	Manifest     Table = "manifest"
+	Nodes        Table = "nodes"
+	Shards       Table = "shards"
 )
 
 // RootUser is the account that exists from the first start, with role dba.

@@ -14,6 +14,8 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/core/cluster"
 	"github.com/kalamdb/kalamdb-go/core/command"
+	"github.com/kalamdb/kalamdb-go/core/exec"
+	"github.com/kalamdb/kalamdb-go/core/member"
 	"github.com/kalamdb/kalamdb-go/core/replica"
 )
 
@@ -26,6 +28,10 @@ type Cluster struct {
 	Credentials *cluster.Credentials
 	Sealer      *cluster.Sealer // of the secrets in the system group; nil when all are configured
 	Release     string          // for messages
+
+	// Replicas is how many nodes have a shard of users, where there are as many; 0
+	// means 3.
+	Replicas int
 
 	MaxClockOffset, QuorumTimeout time.Duration
 	// StartTimeout bounds the wait of Open for other nodes, and Stop ends it.
@@ -114,15 +120,16 @@ func (e *Engine) openRaft(ctx context.Context) (*replica.Raft, error) {
 		members[n.ID] = n.Raft
 	}
 	groups := make(map[ident.ShardID]replica.Members)
-	for s := ident.SystemShard; s <= keyspace.SharedShard(e.db.Shards()); s++ {
+	for s := ident.SystemShard; !c.Join && s <= keyspace.SharedShard(e.db.Shards()); s++ {
 		groups[s] = members
 	}
+	e.expectOthers()
 	return replica.OpenRaft(ctx, e.db, e.machine, e.clock, replica.RaftOptions{
 		Node: c.Node, Cluster: deployment(e.member.ID()), Listen: c.Listen, Advertise: self.Raft,
 		Dir:     filepath.Join(dir, "log"),
 		TLS:     replica.RaftTLS{CA: files.CA, Cert: files.Cert, Key: files.Key},
-		Timeout: c.QuorumTimeout, Groups: groups, Publish: e.hub.Publish,
-		OnLeader: e.leaderChanged, Logger: e.opts.Logger,
+		Timeout: c.QuorumTimeout, Groups: groups, Publish: e.publish,
+		OnInstalled: e.installed, OnLeader: e.leaderChanged, Logger: e.opts.Logger,
 	})
 }
 
@@ -163,6 +170,45 @@ func pauseStart(ctx context.Context) {
 	case <-time.After(startLook):
 	case <-ctx.Done():
 	}
+}
+
+// openMembers opens what is kept of the nodes and their shards.
+func (e *Engine) openMembers(keeper *exec.Keeper) {
+	c := e.opts.Cluster
+	if c == nil {
+		return
+	}
+	e.members = &member.Book{DB: e.db, Write: keeper.Write, Replicas: c.Replicas, Now: e.opts.Now}
+	if e.members.Replicas == 0 {
+		e.members.Replicas = usualReplicas
+	}
+}
+
+// usualReplicas is how many nodes have a shard when the configuration says nothing.
+const usualReplicas = 3
+
+// agent returns what has the groups of this node come to be as the system tables say;
+// nil where the log has none.
+func (e *Engine) agent() *member.Agent {
+	groups, ok := e.log.(member.Groups)
+	if !ok || e.members == nil {
+		return nil
+	}
+	a := &member.Agent{Book: e.members, Groups: groups, Logger: e.opts.Logger}
+	if !e.opts.Cluster.Join {
+		for _, n := range e.opts.Cluster.Nodes {
+			a.Founders = append(a.Founders, member.Node{ID: n.ID, Raft: n.Raft, API: n.API})
+		}
+	}
+	return a
+}
+
+// joinSystem starts the replica of the system group of a node that joins.
+func (e *Engine) joinSystem(raft *replica.Raft) error {
+	if !e.opts.Cluster.Join || raft.Figures(ident.SystemShard).Replica != 0 {
+		return nil
+	}
+	return raft.StartGroup(ident.SystemShard, replica.FirstReplica(e.opts.Cluster.Node), false)
 }
 
 // Leads reports whether this node leads a shard, as far as it knows. A server alone

@@ -28,6 +28,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/command"
 	"github.com/kalamdb/kalamdb-go/core/exec"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/core/member"
 	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/core/storage"
@@ -76,9 +77,10 @@ type Engine struct {
 		told map[int]func(ident.ShardID, ident.NodeID, uint64)
 	}
 	// In a cluster; see follow.go and lead.go.
-	news  news
-	turns chan struct{} // has a token when another node may lead
-	term  atomic.Uint64 // in which this node has taken up what the leader does
+	members *member.Book // nil for a server alone
+	news    news
+	turns   chan struct{} // has a token when another node may lead
+	term    atomic.Uint64 // in which this node has taken up what the leader does
 
 	revoked atomic.Pointer[func(ident.UserID)] // see OnRevoked
 
@@ -157,6 +159,7 @@ func (e *Engine) start() (err error) {
 		return err
 	}
 	keeper.Revoked = e.revoke
+	e.openMembers(keeper)
 	if err := e.openAuth(ctx, keeper); err != nil {
 		return err
 	}
@@ -190,6 +193,9 @@ func (e *Engine) openLog(ctx context.Context) error {
 			return err
 		}
 		e.log = raft
+		if err := e.joinSystem(raft); err != nil {
+			return err
+		}
 		return e.awaitSystem(ctx)
 	}
 	local, err := replica.NewLocal(e.db, e.machine, e.clock, replica.Options{

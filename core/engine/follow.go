@@ -61,6 +61,7 @@ func (e *Engine) single() bool {
 // expectOthers is called before a log is opened that other nodes write to as well.
 func (e *Engine) expectOthers() {
 	e.news.wake, e.turns = make(chan struct{}, 1), make(chan struct{}, 1)
+	e.OnLeader(e.led)
 }
 
 // publish is what the log tells of what it has applied.

@@ -117,6 +117,9 @@ func (e *Engine) begin(starting context.Context) error {
 		e.news.tell(true)
 		e.wg.Go(func() { e.followLoop(ctx) })
 		e.wg.Go(func() { e.leadLoop(ctx) })
+		if a := e.agent(); a != nil {
+			e.wg.Go(func() { a.Serve(ctx) })
+		}
 	}
 	e.wg.Go(func() { e.trimLoop(ctx) })
 	e.wg.Go(func() { e.evictLoop(ctx) })

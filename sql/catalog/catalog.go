@@ -48,6 +48,8 @@ var (
 	KeptJobs     = newKept(8, system.Jobs)
 	// KeptSecrets has what the nodes of a cluster share, encrypted.
 	KeptSecrets = newKept(9, "secrets")
+	KeptNodes   = newKept(10, system.Nodes)
+	KeptShards  = newKept(11, system.Shards)
 )
 
 func newKept(id ident.TableID, name system.Table) *Kept {
@@ -66,7 +68,7 @@ func newKept(id ident.TableID, name system.Table) *Kept {
 // a catalogue is opened.
 func AllKept() []*Kept {
 	return []*Kept{KeptNamespaces, KeptTables, KeptUsers, keptCounters, KeptAudit, KeptBound,
-		KeptStorages, KeptJobs, KeptSecrets}
+		KeptStorages, KeptJobs, KeptSecrets, KeptNodes, KeptShards}
 }
 
 // Table returns the definition under which k's rows are written.

@@ -1,0 +1,232 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kalamdb/kalamdb-go/commons/ident"
+	"github.com/kalamdb/kalamdb-go/core/cluster"
+	"github.com/kalamdb/kalamdb-go/core/engine"
+	"github.com/kalamdb/kalamdb-go/core/replica"
+)
+
+// nodes are the engines of a cluster in this process, over real sockets. Requests
+// that belong on another node are sent there, as the server does.
+type nodes struct {
+	t       *testing.T
+	mu      sync.Mutex
+	open    map[ident.NodeID]*engine.Engine
+	members map[ident.NodeID]*cluster.Member
+	list    []cluster.Node
+	dirs    map[ident.NodeID]string
+}
+
+const clusterSecret = "a secret of a cluster of tests, 32 bytes"
+
+func startNodes(t *testing.T, n int) *nodes {
+	t.Helper()
+	ns := &nodes{
+		t: t, open: map[ident.NodeID]*engine.Engine{}, members: map[ident.NodeID]*cluster.Member{},
+		dirs: map[ident.NodeID]string{},
+	}
+	for i := 1; i <= n; i++ {
+		ns.list = append(ns.list, ns.address(ident.NodeID(i)))
+	}
+	t.Cleanup(func() {
+		var wg sync.WaitGroup
+		for id := range ns.open {
+			wg.Go(func() { ns.stop(id) })
+		}
+		wg.Wait()
+	})
+	var wg sync.WaitGroup
+	for _, node := range ns.list {
+		wg.Go(func() { ns.start(node.ID, ns.list, false) })
+	}
+	wg.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	return ns
+}
+
+func (ns *nodes) address(id ident.NodeID) cluster.Node {
+	ns.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		ns.t.Fatal(err)
+	}
+	defer l.Close()
+	ns.dirs[id] = ns.t.TempDir()
+	return cluster.Node{ID: id, Raft: l.Addr().String(), API: fmt.Sprintf("127.0.0.1:%d", id)}
+}
+
+// start opens a node, as often as it is called.
+func (ns *nodes) start(id ident.NodeID, list []cluster.Node, join bool) {
+	credentials, err := cluster.FromSecret(clusterSecret, id, "127.0.0.1", time.Now())
+	if err != nil {
+		ns.t.Error(err)
+		return
+	}
+	sealer, err := cluster.NewSealer(clusterSecret)
+	if err != nil {
+		ns.t.Error(err)
+		return
+	}
+	e, err := engine.Open(ns.dirs[id], engine.Options{
+		Shards: 3, RootPassword: "root password", Cluster: &engine.Cluster{
+			Node: id, Nodes: list, Join: join, Credentials: credentials, Sealer: sealer, Release: "test",
+			MaxClockOffset: time.Second, QuorumTimeout: 5 * time.Second, StartTimeout: time.Minute,
+			Greet: ns.greet, Met: func(m *cluster.Member) {
+				ns.mu.Lock()
+				defer ns.mu.Unlock()
+				ns.members[id] = m
+			},
+		},
+	})
+	if err != nil {
+		ns.t.Errorf("node %d: %v", id, err)
+		return
+	}
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	ns.open[id] = e
+}
+
+func (ns *nodes) greet(_ context.Context, to cluster.Node, mine cluster.Greeting) (
+	cluster.Greeting, error,
+) {
+	ns.mu.Lock()
+	m := ns.members[to.ID]
+	ns.mu.Unlock()
+	if m == nil {
+		return cluster.Greeting{}, errors.New("it is not there")
+	}
+	answer, err := m.Answer(mine)
+	if err != nil {
+		err = &cluster.Refusal{Err: err}
+	}
+	return answer, err
+}
+
+func (ns *nodes) stop(id ident.NodeID) {
+	ns.t.Helper()
+	ns.mu.Lock()
+	e := ns.open[id]
+	delete(ns.open, id)
+	delete(ns.members, id)
+	ns.mu.Unlock()
+	if err := e.Close(); err != nil {
+		ns.t.Errorf("close node %d: %v", id, err)
+	}
+}
+
+// leader returns the node that leads a shard, by what one that is open knows.
+func (ns *nodes) leader(s ident.ShardID) ident.NodeID {
+	ns.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		for id, e := range ns.open {
+			if node, _ := e.Leader(s); node == id {
+				return id
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ns.t.Fatalf("nobody leads shard %d", s)
+	return 0
+}
+
+// ask sends a statement to a node, and on to where it belongs.
+func (ns *nodes) ask(at ident.NodeID, id engine.Identity, sql string) (string, error) {
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		got, err := ns.open[at].Query(ns.t.Context(), id, sql)
+		var to *replica.Elsewhere
+		if !errors.As(err, &to) || time.Now().After(deadline) {
+			return fmt.Sprint(rowsOf(got)), err
+		}
+		if to.Leader {
+			at = ns.leader(to.Shard)
+			continue
+		}
+		for other, e := range ns.open {
+			if e.Holds(to.Shard) {
+				at = other
+			}
+		}
+	}
+}
+
+func rowsOf(t engine.Table) (lines []string) {
+	for _, r := range t.Rows {
+		line := ""
+		for _, v := range r {
+			line += v.Text() + " "
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (ns *nodes) must(at ident.NodeID, id engine.Identity, sql string) string {
+	ns.t.Helper()
+	got, err := ns.ask(at, id, sql)
+	if err != nil {
+		ns.t.Fatalf("node %d, %s: %v", at, sql, err)
+	}
+	return got
+}
+
+// until asks a node until it answers as wanted.
+func (ns *nodes) until(at ident.NodeID, id engine.Identity, sql, want string) {
+	ns.t.Helper()
+	var got string
+	var err error
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
+		if got, err = ns.ask(at, id, sql); err == nil && got == want {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ns.t.Fatalf("node %d, %s: got %s (%v), want %s", at, sql, got, err, want)
+}
+
+// TestCluster_AnyNode has each statement see what another node has answered just
+// before, whatever it was.
+func TestCluster_AnyNode(t *testing.T) {
+	ns := startNodes(t, 3)
+	ns.must(1, root, "CREATE NAMESPACE app")
+	ns.must(2, root, "CREATE TABLE app.t (id INT PRIMARY KEY, n INT)")
+	ns.must(3, root, "CREATE SHARED TABLE app.s (id INT PRIMARY KEY, n INT) WITH (ACCESS = 'public')")
+	alice := engine.Identity{Caller: "alice", Role: ident.RoleUser}
+	for i := range 30 {
+		at := ident.NodeID(1 + i%3)
+		next := ident.NodeID(1 + (i+1)%3)
+		ns.must(at, alice, fmt.Sprintf("INSERT INTO app.t (id, n) VALUES (%d, 0)", i))
+		ns.must(next, alice, fmt.Sprintf("UPDATE app.t SET n = n + 1 WHERE id = %d", i))
+		if got := ns.must(at, alice, fmt.Sprintf("SELECT n FROM app.t WHERE id = %d", i)); got != "[1 ]" {
+			t.Fatalf("row %d is %s at node %d after an update at node %d", i, got, at, next)
+		}
+		ns.must(at, root, fmt.Sprintf("INSERT INTO app.s VALUES (%d, %[1]d)", i))
+		join := fmt.Sprintf("SELECT s.n FROM app.t AS t JOIN app.s AS s ON s.id = t.id WHERE t.id = %d", i)
+		if got := ns.must(next, alice, join); got != fmt.Sprintf("[%d ]", i) {
+			t.Fatalf("a join finds %s of row %d", got, i)
+		}
+		ns.must(next, root, fmt.Sprintf("ALTER TABLE app.t ADD COLUMN c%d INT", i))
+		ns.must(at, alice, fmt.Sprintf("UPDATE app.t SET c%d = 7 WHERE id = %[1]d", i))
+	}
+	ns.must(1, root, "CREATE USER carol WITH PASSWORD 'a long password' ROLE dba")
+	for id, e := range ns.open {
+		if _, err := e.Auth().Login(t.Context(), "carol", "a long password"); err != nil {
+			t.Errorf("a login at node %d after the account was made: %v", id, err)
+		}
+	}
+	ns.must(2, root, "DROP TABLE app.t")
+	if _, err := ns.ask(3, alice, "SELECT * FROM app.t"); err == nil {
+		t.Error("a table that was dropped elsewhere is read")
+	}
+}
