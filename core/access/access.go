@@ -60,7 +60,8 @@ func MayRun(role ident.Role, k dialect.Kind, table ddl.TableKind) error {
 		dialect.ShowUsers, dialect.ShowSettings,
 		dialect.CreateStorage, dialect.AlterStorage, dialect.DropStorage, dialect.ShowStorages,
 		dialect.CheckStorage,
-		dialect.ClearCache:
+		dialect.ClearCache, dialect.ShowCluster, dialect.ClusterJoin, dialect.ClusterLeave,
+		dialect.ClusterReplace, dialect.ClusterTransfer, dialect.ClusterRebalance:
 		ok = atLeast(role, ident.RoleDBA)
 	case dialect.CreateUserTable, dialect.CreateStreamTable, dialect.FlushTable, dialect.FlushAll,
 		dialect.CompactTable, dialect.ShowManifest, dialect.ShowStats:
@@ -140,6 +141,7 @@ func (r *Rights) checkTable(t *ddl.Table, owner ident.UserID, write bool) error 
 // operators are the system tables that only a dba reads.
 var operators = map[system.Table]bool{
 	system.AuditLog: true, system.Manifest: true, system.Partitions: true, system.Settings: true,
+	system.Nodes: true, system.Shards: true,
 	system.Stats: true, system.Storages: true,
 }
 

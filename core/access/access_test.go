@@ -109,7 +109,10 @@ func TestMayRun(t *testing.T) {
 		dialect.CreateIndex: dba, dialect.DropIndex: dba, dialect.ShowIndexes: all,
 		dialect.FlushTable: creators, dialect.FlushAll: creators, dialect.CompactTable: creators,
 		dialect.ShowManifest: creators, dialect.ShowStats: creators, dialect.CheckTable: dba,
-		dialect.ShowJobs: all, dialect.KillJob: all, dialect.WaitForJob: all, // as live queries
+		dialect.ShowCluster: dba, dialect.ClusterJoin: dba, dialect.ClusterLeave: dba,
+		dialect.ClusterReplace: dba, dialect.ClusterTransfer: dba, dialect.ClusterRebalance: dba,
+		dialect.SetStaleness: all,
+		dialect.ShowJobs:     all, dialect.KillJob: all, dialect.WaitForJob: all, // as live queries
 	}
 	for _, k := range dialect.Kinds() {
 		codes, ok := want[k.Kind]

@@ -177,7 +177,7 @@ func (e *Engine) start() (err error) {
 	}
 	e.exec = exec.New(exec.Parts{
 		Keeper: keeper, Machine: e.machine, Catalog: e.catalog, SQL: e.sql,
-		Gen: gen, Audit: e.audit, Jobs: e.jobs, Storages: e.storages, Cold: e.cold,
+		Gen: gen, Audit: e.audit, Jobs: e.jobs, Storages: e.storages, Members: e.members, Cold: e.cold,
 		Auth: e.auth, Hub: e.hub, Now: e.opts.Now,
 		Settings: e.opts.Settings, Figures: e.figures, PlanAll: e.opts.SQL.PlanAll,
 	}, e.opts.Limits)

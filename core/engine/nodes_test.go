@@ -230,3 +230,40 @@ func TestCluster_AnyNode(t *testing.T) {
 		t.Error("a table that was dropped elsewhere is read")
 	}
 }
+
+// TestCluster_Members has a node join, lead a shard, and take the place of one that is
+// dead, and another leave, while rows stay what they are.
+func TestCluster_Members(t *testing.T) {
+	ns := startNodes(t, 3)
+	ns.must(1, root, "CREATE NAMESPACE app; CREATE TABLE app.t (id INT PRIMARY KEY, n INT)")
+	alice := engine.Identity{Caller: "alice", Role: ident.RoleUser}
+	for i := range 50 {
+		ns.must(1, alice, fmt.Sprintf("INSERT INTO app.t VALUES (%d, %[1]d)", i))
+	}
+	ns.until(1, root, "SELECT COUNT(*) FROM system.shards WHERE state = 'ready'", "[5 ]")
+
+	ns.must(2, root, "CLUSTER TRANSFER LEADER OF 2 TO 3")
+	ns.until(1, root, "SELECT leader FROM system.shards WHERE shard = 2", "[3 ]")
+
+	fourth := ns.address(4)
+	text := fmt.Sprintf("4=%s/%s", fourth.Raft, fourth.API[len("127.0.0.1:"):])
+	ns.stop(2) // for good
+	ns.must(1, root, "CLUSTER REPLACE 2 WITH '"+text+"'")
+	ns.start(4, []cluster.Node{ns.list[0], ns.list[2], fourth}, true)
+	if t.Failed() {
+		t.FailNow()
+	}
+	ns.until(1, root, "SELECT state FROM system.nodes ORDER BY node", "[member  gone  member  member ]")
+	ns.until(4, root, "SELECT COUNT(*) FROM system.shards WHERE state = 'ready' AND held", "[5 ]")
+	if got := ns.must(4, alice, "SELECT COUNT(*), SUM(n) FROM app.t"); got != "[50 1225 ]" {
+		t.Errorf("the node that joined has %s", got)
+	}
+
+	ns.must(4, root, "CLUSTER LEAVE 3")
+	ns.until(1, root, "SELECT state FROM system.nodes WHERE node = 3", "[gone ]")
+	ns.stop(3)
+	ns.must(4, alice, "INSERT INTO app.t VALUES (100, 0)")
+	if got := ns.must(1, alice, "SELECT COUNT(*) FROM app.t"); got != "[51 ]" {
+		t.Errorf("two nodes that are left have %s", got)
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/audit"
 	"github.com/kalamdb/kalamdb-go/core/auth"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/core/member"
 	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/core/storage"
@@ -48,7 +49,8 @@ type Limits struct {
 	BoundRows int // of one session; 0 means 1000
 }
 
-// Parts are what an Executor works with. All are required, but for Figures.
+// Parts are what an Executor works with. All are required, but for Figures
+// and Members.
 type Parts struct {
 	*Keeper
 	Machine  *apply.Machine // for the shards' own partitions only
@@ -60,6 +62,7 @@ type Parts struct {
 	Audit    *audit.Log
 	Jobs     *job.Manager
 	Storages *storage.Registry
+	Members  *member.Book // nil for a server alone
 	Now      func() time.Time
 	// Settings and Figures give the rows of system.settings and system.stats.
 	Settings func() [][]value.Value

@@ -132,7 +132,7 @@ func (r *run) catchUpToShow(ctx context.Context) error {
 	}
 	switch r.st.Node.(type) {
 	case *ast.ClearCache, *ast.ShowLiveQueries, *ast.KillLiveQuery, *ast.TraceDelivery,
-		*ast.ShowSettings, *ast.Subscribe:
+		*ast.ShowSettings, *ast.Subscribe, *ast.ShowCluster, *ast.SetStaleness:
 		return nil
 	}
 	if age := r.staleness(); age > 0 && r.x.Log.Fresh(ident.SystemShard, age) {

@@ -285,4 +285,9 @@ func (r *run) heldShards() (list []ident.ShardID) {
 }
 
 // staleness is how old what the statement reads may be.
-func (r *run) staleness() time.Duration { return 0 }
+func (r *run) staleness() time.Duration {
+	if c := r.st.Kind.Info().Class; c != dialect.Read && c != dialect.Session {
+		return 0 // what is written depends on it
+	}
+	return r.session.staleness
+}

@@ -43,6 +43,9 @@ func (r *run) change(ctx context.Context) (message string, err error) {
 		return r.alterStorage(ctx, n)
 	case *ast.DropStorage:
 		return r.dropStorage(ctx, n)
+	case *ast.ClusterJoin, *ast.ClusterLeave, *ast.ClusterReplace, *ast.ClusterTransfer,
+		*ast.ClusterRebalance:
+		return r.changeCluster(ctx)
 	case *ast.AlterTable:
 		if addsIndexes(n) {
 			return r.addIndexes(ctx, n)

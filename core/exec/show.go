@@ -59,6 +59,10 @@ func (r *run) show(ctx context.Context, emit Sink) error {
 		return r.checkTable(ctx, n, emit)
 	case *ast.ShowManifest:
 		return r.showManifest(ctx, n, emit)
+	case *ast.ShowCluster:
+		return r.showSystem(ctx, emit, system.Nodes, nil)
+	case *ast.SetStaleness:
+		return r.setStaleness(n, emit)
 	case *ast.ShowJobs:
 		return r.showSystem(ctx, emit, system.Jobs, nil)
 	case *ast.WaitForJob:

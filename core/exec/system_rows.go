@@ -60,6 +60,10 @@ func (s *systemRows) SystemRows(ctx context.Context, t system.Table) ([][]value.
 		return s.manifest(ctx)
 	case system.Streams:
 		return s.streams()
+	case system.Nodes:
+		return s.nodes()
+	case system.Shards:
+		return s.shards()
 	case system.Transactions:
 		return s.transactions(), nil
 	case system.Statements:

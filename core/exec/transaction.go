@@ -43,6 +43,8 @@ type Session struct {
 	mu sync.Mutex // held while a request runs
 	tx *transaction
 
+	staleness time.Duration // of what its reads see; see SET READ STALENESS
+
 	bound map[boundKey]struct{} // rows that vanish with it; guarded by bindings.mu
 
 	// lost says why the transaction that the client may believe in is gone.

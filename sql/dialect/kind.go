@@ -58,6 +58,13 @@ const (
 	Begin
 	Commit
 	Rollback
+	ShowCluster
+	ClusterJoin
+	ClusterLeave
+	ClusterReplace
+	ClusterTransfer
+	ClusterRebalance
+	SetStaleness
 	kindEnd
 )
 
@@ -97,6 +104,7 @@ const (
 	areaJob       = "jobs"
 	areaStorage   = "storage"
 	areaTx        = "transaction"
+	areaCluster   = "cluster"
 	areaOther     = "other"
 )
 
@@ -292,6 +300,24 @@ var kinds = [kindEnd]KindInfo{
 		Form: "COMMIT [WORK]", Example: "COMMIT"},
 	Rollback: {Area: areaTx, Text: "ROLLBACK", Who: whoAll, Class: Transaction,
 		Form: "ROLLBACK [WORK]", Example: "ROLLBACK"},
+
+	ShowCluster: {Area: areaCluster, Text: "SHOW CLUSTER", Who: whoDBA, Class: Session,
+		Form: "SHOW CLUSTER", Example: "SHOW CLUSTER"},
+	ClusterJoin: {Area: areaCluster, Text: "CLUSTER JOIN", Who: whoDBA, Class: Schema,
+		Form:    "CLUSTER JOIN 'number=host:port[/port]'",
+		Example: "CLUSTER JOIN '4=db4.example.com:9000'"},
+	ClusterLeave: {Area: areaCluster, Text: "CLUSTER LEAVE", Who: whoDBA, Class: Schema,
+		Form: "CLUSTER LEAVE number", Example: "CLUSTER LEAVE 2"},
+	ClusterReplace: {Area: areaCluster, Text: "CLUSTER REPLACE", Who: whoDBA, Class: Schema,
+		Form:    "CLUSTER REPLACE number WITH 'number=host:port[/port]'",
+		Example: "CLUSTER REPLACE 2 WITH '4=db4.example.com:9000'"},
+	ClusterTransfer: {Area: areaCluster, Text: "CLUSTER TRANSFER", Who: whoDBA, Class: Schema,
+		Form:    "CLUSTER TRANSFER LEADER OF shard TO number",
+		Example: "CLUSTER TRANSFER LEADER OF 3 TO 2"},
+	ClusterRebalance: {Area: areaCluster, Text: "CLUSTER REBALANCE", Who: whoDBA, Class: Schema,
+		Form: "CLUSTER REBALANCE", Example: "CLUSTER REBALANCE"},
+	SetStaleness: {Area: areaCluster, Text: "SET READ STALENESS", Who: whoAll, Class: Session,
+		Form: "SET READ STALENESS 's' | OFF", Example: "SET READ STALENESS '5s'"},
 }
 
 // String returns the statement's name, such as "CREATE USER TABLE".

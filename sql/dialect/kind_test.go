@@ -9,7 +9,7 @@ import (
 
 func TestKinds_AreComplete(t *testing.T) {
 	kinds := dialect.Kinds()
-	if len(kinds) != int(dialect.Rollback) {
+	if len(kinds) != int(dialect.SetStaleness) {
 		t.Fatalf("the table has %d rows", len(kinds))
 	}
 	texts := make(map[string]bool)
@@ -35,7 +35,7 @@ func TestKinds_AreComplete(t *testing.T) {
 }
 
 func TestKind_StringOfUnknown(t *testing.T) {
-	for _, k := range []dialect.Kind{0, dialect.Rollback + 1, 255} {
+	for _, k := range []dialect.Kind{0, dialect.SetStaleness + 1, 255} {
 		if k.String() != "UNKNOWN" || k.Info().Kind != k || k.Info().Class != 0 {
 			t.Errorf("kind %d is %+v", k, k.Info())
 		}

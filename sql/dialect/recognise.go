@@ -36,6 +36,8 @@ const (
 	wordCheck     = "CHECK"
 	wordWait      = "WAIT"
 	wordClear     = "CLEAR"
+	wordCluster   = "CLUSTER"
+	wordSet       = "SET"
 )
 
 // engineKinds are the statements that the query engine parses itself.
@@ -50,14 +52,14 @@ var ownWords = []string{
 	wordDesc, wordSubscribe, wordExecute, wordTruncate, wordBegin, wordStart, wordCommit,
 	wordRollback, wordKill, wordRestore,
 	wordTrace, wordFlush, wordCompact, wordStorage, wordCheck, wordWait,
-	wordClear,
+	wordClear, wordCluster, wordSet,
 }
 
 // notOffered are the first words of statements that are SQL, or will be ours,
 // and are refused by name. The values say what to do instead.
 var notOffered = map[string]string{
 	"ACK": "", "ANALYZE": "", "BACKUP": "", "BINLOG": "", "CACHE": "",
-	"CALL": "", "CHANGE": "", "CHECKSUM": "", "CLUSTER": "",
+	"CALL": "", "CHANGE": "", "CHECKSUM": "",
 	"CONSUME": "", "COPY": "", "DEALLOCATE": "", "DECLARE": "",
 	"DO": "use SELECT", "END": "", "ERASE": "", "EXPORT": "", "FETCH": "",
 	"GRANT": "rights go by role: ALTER USER 'id' SET ROLE r", "HANDLER": "", "HELP": "",
@@ -66,7 +68,7 @@ var notOffered = map[string]string{
 	"REFRESH": "", "RELEASE": "", "RENAME": "", "REPAIR": "",
 	"REPLAY": "", "RESET": "", "RESIGNAL": "", "REVOKE": "rights go by role: " +
 		"ALTER USER 'id' SET ROLE r", "RUN": "", "SAVEPOINT": "",
-	"SET": "", "SHUTDOWN": "", "SIGNAL": "", "STOP": "",
+	"SHUTDOWN": "", "SIGNAL": "", "STOP": "",
 	"TABLE":     "use SELECT * FROM the table",
 	"UNINSTALL": "", "UNLISTEN": "", "UNLOCK": "", "VACUUM": "", "XA": "",
 }
@@ -111,6 +113,10 @@ func (p *parser) statement() (Kind, Node, error) {
 		return p.traceDelivery()
 	case wordClear:
 		return p.clearCache()
+	case wordCluster:
+		return p.cluster()
+	case wordSet:
+		return p.setStaleness()
 	}
 	return p.tierStatement(word)
 }

@@ -4,7 +4,7 @@ import "github.com/kalamdb/kalamdb-go/sql/dialect/ast"
 
 // otherShows are the SHOW statements that are refused by name.
 var otherShows = []string{
-	"BACKUP", "BINARY", "BINLOG", "CHARACTER", "CHARSET", "CLUSTER", "COLLATION", "COUNT", "ENGINE",
+	"BACKUP", "BINARY", "BINLOG", "CHARACTER", "CHARSET", "COLLATION", "COUNT", "ENGINE",
 	"ENGINES", "ERRORS", "EVENTS", "EXPORTS", "FLOW", "FLOWS", "FULL", "FUNCTION", "GLOBAL", "GRANTS",
 	"MASTER", "OPEN", "PLUGINS", "PRIVILEGES",
 	"PROCEDURE", "PROFILE", "REPLICA", "SESSION", "SLAVE", "STATUS",
@@ -27,6 +27,8 @@ func (p *parser) show() (Kind, Node, error) {
 		return p.complete(ShowLiveQueries, &ast.ShowLiveQueries{})
 	case p.accept("STREAMS"):
 		return p.complete(ShowStreams, &ast.ShowStreams{})
+	case p.accept(wordCluster):
+		return p.complete(ShowCluster, &ast.ShowCluster{})
 	case p.accept("JOBS"):
 		return p.complete(ShowJobs, &ast.ShowJobs{})
 	case p.accept("MANIFEST"):
@@ -55,6 +57,6 @@ func (p *parser) show() (Kind, Node, error) {
 			"select from system.live_queries and system.transactions"))
 	}
 	return 0, nil, p.object(wordShow, []string{"NAMESPACES", "TABLES", "USERS", "SETTINGS",
-		"LIVE", "STREAMS", "STORAGES", "JOBS", "MANIFEST", "STATS", "COLUMNS", "INDEX", "CREATE"},
+		"LIVE", "STREAMS", "STORAGES", "CLUSTER", "JOBS", "MANIFEST", "STATS", "COLUMNS", "INDEX", "CREATE"},
 		otherShows)
 }
