@@ -20,8 +20,8 @@ func (e *Engine) openCold(gen *clock.Generator) {
 		storages = e.opts.WrapStorages(storages)
 	}
 	e.cold = cold.New(cold.Parts{
-		DB: e.db, Storages: storages, Log: termed{e.log, &e.term}, Clock: e.clock, Gen: gen, Catalog: e.catalog,
-		Logger: e.opts.Logger,
+		DB: e.db, Storages: storages, Log: termed{e.log, &e.term}, Clock: e.clock, Gen: gen,
+		Catalog: e.catalog, Logger: e.opts.Logger,
 	}, e.opts.Cold)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/cluster"
 	"github.com/kalamdb/kalamdb-go/core/engine"
 	"github.com/kalamdb/kalamdb-go/core/replica"
+	"github.com/kalamdb/kalamdb-go/internal/testkit"
 )
 
 // nodes are the engines of a cluster in this process, over real sockets. Requests
@@ -129,16 +130,16 @@ func (ns *nodes) stop(id ident.NodeID) {
 // leader returns the node that leads a shard, by what one that is open knows.
 func (ns *nodes) leader(s ident.ShardID) ident.NodeID {
 	ns.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	found := ident.NodeID(0)
+	testkit.Eventually(ns.t, 30*time.Second, fmt.Sprintf("shard %d is led", s), func() bool {
 		for id, e := range ns.open {
 			if node, _ := e.Leader(s); node == id {
-				return id
+				found = id
 			}
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	ns.t.Fatalf("nobody leads shard %d", s)
-	return 0
+		return found != 0
+	})
+	return found
 }
 
 // ask sends a statement to a node, and on to where it belongs.
@@ -184,15 +185,10 @@ func (ns *nodes) must(at ident.NodeID, id engine.Identity, sql string) string {
 // until asks a node until it answers as wanted.
 func (ns *nodes) until(at ident.NodeID, id engine.Identity, sql, want string) {
 	ns.t.Helper()
-	var got string
-	var err error
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
-		if got, err = ns.ask(at, id, sql); err == nil && got == want {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	ns.t.Fatalf("node %d, %s: got %s (%v), want %s", at, sql, got, err, want)
+	testkit.Eventually(ns.t, time.Minute, sql+" is "+want, func() bool {
+		got, err := ns.ask(at, id, sql)
+		return err == nil && got == want
+	})
 }
 
 // TestCluster_AnyNode has each statement see what another node has answered just

@@ -122,7 +122,8 @@ var systemTables = []*ddl.Table{
 		columnDef{"options", value.JSON, "options given WITH"},
 		columnDef{"created_at", value.Timestamp, "when it was created"},
 		columnDef{"created_by", value.Text, "who created it"}),
-	systemTable(system.Nodes, "Nodes of the cluster, as this one has heard; a server alone is node 1.", 1,
+	systemTable(system.Nodes, "Nodes of the cluster, as this one has heard; a server alone is "+
+		"node 1.", 1,
 		columnDef{"node", value.Int32, "number of the node, never used again"},
 		columnDef{"address", value.Text, "where it takes the log"},
 		columnDef{"api_address", value.Text, "where it takes requests of other nodes"},

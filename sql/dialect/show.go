@@ -57,6 +57,7 @@ func (p *parser) show() (Kind, Node, error) {
 			"select from system.live_queries and system.transactions"))
 	}
 	return 0, nil, p.object(wordShow, []string{"NAMESPACES", "TABLES", "USERS", "SETTINGS",
-		"LIVE", "STREAMS", "STORAGES", "CLUSTER", "JOBS", "MANIFEST", "STATS", "COLUMNS", "INDEX", "CREATE"},
+		"LIVE", "STREAMS", "STORAGES", "CLUSTER", "JOBS", "MANIFEST", "STATS", "COLUMNS", "INDEX",
+		"CREATE"},
 		otherShows)
 }
