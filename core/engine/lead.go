@@ -112,8 +112,12 @@ func (e *Engine) begin(starting context.Context) error {
 		if err := e.exec.Recover(starting); err != nil {
 			return err
 		}
+		if err := e.exec.RecoverBound(starting); err != nil {
+			return err
+		}
 		e.jobs.Begin()
 	} else {
+		e.wg.Go(func() { e.unbind(ctx) })
 		e.news.tell(true)
 		e.wg.Go(func() { e.followLoop(ctx) })
 		e.wg.Go(func() { e.leadLoop(ctx) })
@@ -126,4 +130,23 @@ func (e *Engine) begin(starting context.Context) error {
 	e.wg.Go(func() { e.audit.Run(ctx) })
 	e.wg.Go(func() { e.storages.Run(ctx) })
 	return nil
+}
+
+// unbind removes what sessions of this node had bound before it was started, as soon
+// as that can be.
+func (e *Engine) unbind(ctx context.Context) {
+	tick := time.NewTicker(retakeEvery)
+	defer tick.Stop()
+	for {
+		err := e.exec.RecoverBound(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		e.opts.Logger.Warn("remove rows of connections from before; it is tried again", "error", err)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }

@@ -263,3 +263,35 @@ func TestCluster_Members(t *testing.T) {
 		t.Errorf("two nodes that are left have %s", got)
 	}
 }
+
+// TestCluster_Handover has the leader of the system tables end while it has a job, which
+// the next one takes up; live queries and accounts of others follow on every node.
+func TestCluster_Handover(t *testing.T) {
+	ns := startNodes(t, 3)
+	ns.must(1, root, "CREATE NAMESPACE app; CREATE TABLE app.t (id INT PRIMARY KEY)")
+	alice := engine.Identity{Caller: "alice", Role: ident.RoleUser}
+	ns.must(2, alice, "INSERT INTO app.t VALUES (1)")
+	led := ns.leader(ident.SystemShard)
+	other := 1 + led%3
+	sub, err := ns.open[other].Subscribe(t.Context(), alice,
+		engine.Subscription{ID: "s", SQL: "SELECT * FROM app.t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns.must(led, root, "DROP TABLE app.t; CREATE TABLE app.t (id INT PRIMARY KEY)")
+	testkit.Eventually(t, 20*time.Second, "a live query elsewhere ends with its table", func() bool {
+		return len(ns.open[other].Hub().List()) == 0
+	})
+	sub.Close("")
+	ns.must(other, alice, "INSERT INTO app.t VALUES (1), (2)")
+	ns.stop(led)
+	job := ""
+	testkit.Eventually(t, 30*time.Second, "the next leader takes jobs", func() bool {
+		job, err = ns.ask(other, root, "FLUSH TABLE app.t")
+		return err == nil
+	})
+	ns.until(other, root, "SELECT status FROM system.jobs WHERE kind = 'flush'", "[completed ]")
+	if got := ns.must(other, alice, "SELECT COUNT(*) FROM app.t"); got != "[2 ]" {
+		t.Errorf("after job %s there are %s rows", job, got)
+	}
+}

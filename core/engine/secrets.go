@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
+	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/auth"
 	"github.com/kalamdb/kalamdb-go/core/exec"
 )
@@ -40,10 +41,16 @@ func (e *Engine) openAuth(ctx context.Context, keeper *exec.Keeper) (err error) 
 	if err != nil {
 		return err
 	}
-	e.auth, err = auth.New(keeper, auth.Options{
+	options := auth.Options{
 		Secret: []byte(secret), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL,
 		Now: o.Now, RootPasswordFile: file,
-	})
+	}
+	if !e.single() {
+		options.CatchUp = func(ctx context.Context) error {
+			return e.log.Barrier(ctx, ident.SystemShard)
+		}
+	}
+	e.auth, err = auth.New(keeper, options)
 	if err != nil {
 		return err
 	}

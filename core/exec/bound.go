@@ -26,11 +26,18 @@ import (
 // that was not inserted after all does no harm: what it says to delete was
 // absent when the document was written.
 
-// boundKey is a bound row, as it is stored too.
+// boundKey names a bound row.
 type boundKey struct {
 	Table ident.TableID `json:"table"`
 	User  ident.UserID  `json:"user,omitempty"` // whose row; "" where rows are not per user
 	PK    string        `json:"pk"`             // in hex
+}
+
+// boundRow is a bound row as it is stored.
+type boundRow struct {
+	boundKey
+	// Node has the session; 0 was stored by a release without clusters.
+	Node ident.NodeID `json:"node,omitempty"`
 }
 
 func (k boundKey) name() string {
@@ -155,14 +162,15 @@ func (x *Executor) rebind(keys []boundKey, s *Session, before map[boundKey]*bind
 func (x *Executor) storeBound(ctx context.Context, keys []boundKey) error {
 	var writes []writeset.Write
 	for _, k := range keys {
-		seq, err := x.get(catalog.KeptBound, k.name(), new(boundKey))
+		var old boundRow
+		seq, err := x.get(catalog.KeptBound, k.name(), &old)
 		if err != nil {
 			return err
 		}
-		if seq > 0 {
+		if seq > 0 && old.Node == x.Log.Node() {
 			continue
 		}
-		w, err := catalog.KeptBound.Put(k.name(), k, 0)
+		w, err := catalog.KeptBound.Put(k.name(), boundRow{k, x.Log.Node()}, seq)
 		if err != nil {
 			return err
 		}
@@ -172,7 +180,7 @@ func (x *Executor) storeBound(ctx context.Context, keys []boundKey) error {
 		return nil
 	}
 	err := x.propose(ctx, writes...)
-	if fault.Is(err, fault.DuplicateKey) {
+	if fault.Is(err, fault.DuplicateKey) || fault.Is(err, fault.TransactionConflict) {
 		return x.storeBound(ctx, keys) // another session bound one of them meanwhile
 	}
 	return err
@@ -199,41 +207,57 @@ func (x *Executor) unbind(ctx context.Context, s *Session) (err error) {
 	return err
 }
 
-// recoverBound removes the rows that were bound when the process before this
-// one ended.
-func (x *Executor) recoverBound(ctx context.Context) error {
+// RecoverBound removes the rows that were bound by sessions of this node before it was
+// started. What a session binds meanwhile is its own.
+func (x *Executor) RecoverBound(ctx context.Context) error {
+	node := x.Log.Node()
 	v := x.DB.View()
 	defer v.Release()
 	var keys []boundKey
 	err := catalog.KeptBound.Each(x.DB, v, func(decode func(any) error) error {
-		var k boundKey
+		var k boundRow
 		err := decode(&k)
-		keys = append(keys, k)
+		if k.Node == node || k.Node == 0 {
+			keys = append(keys, k.boundKey)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	before := x.NewSession() // which had them
+	x.bound.mu.Lock()
 	for _, k := range keys {
-		if err := x.removeBound(ctx, k); err != nil {
-			return fault.Wrap(fault.Internal, err, "remove a row that was bound to a connection")
+		if x.bound.rows[k] == nil { // else it was bound again
+			x.bound.give(k, &binding{session: before})
 		}
 	}
-	return nil
+	x.bound.mu.Unlock()
+	defer before.Close()
+	return before.Unbind(ctx)
 }
 
-// removeBound deletes a bound row as its owner would, and its document.
+// removeBound deletes a bound row as its owner would, and its document. One that a
+// session of another node has bound since is left to that.
 func (x *Executor) removeBound(ctx context.Context, k boundKey) error {
+	var row boundRow
+	seq, err := x.get(catalog.KeptBound, k.name(), &row)
+	if err != nil || seq != 0 && row.Node != 0 && row.Node != x.Log.Node() {
+		return err
+	}
 	if t, ok := x.Catalog.Snapshot().TableByID(k.Table); ok && t.State == ddl.Ready {
 		if err := x.deleteRow(ctx, t, k); err != nil && !fault.Is(err, fault.TableNotFound) {
 			return err
 		}
 	}
-	seq, err := x.get(catalog.KeptBound, k.name(), new(boundKey))
-	if err != nil || seq == 0 {
-		return err
+	if seq == 0 {
+		return nil
 	}
-	return x.propose(ctx, catalog.KeptBound.Delete(k.name(), seq))
+	err = x.propose(ctx, catalog.KeptBound.Delete(k.name(), seq))
+	if fault.Is(err, fault.TransactionConflict) {
+		return nil // another node's by now
+	}
+	return err
 }
 
 func (x *Executor) deleteRow(ctx context.Context, t *ddl.Table, k boundKey) error {

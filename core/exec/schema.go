@@ -357,8 +357,12 @@ func (x *Executor) remove(ctx context.Context, t *ddl.Table, why live.EndReason)
 // Recover finishes what a crash left half done: tables that were being dropped
 // go, and so do those that were being made, since nobody was told of them; what
 // ALTER and TRUNCATE have begun is finished, or undone where nobody saw it.
-// It is called once, before statements are run.
+// It is called before statements are run or, in a cluster, when this node comes to
+// lead the system tables.
 func (x *Executor) Recover(ctx context.Context) error {
+	if err := x.catchUp(ctx); err != nil {
+		return err
+	}
 	for _, t := range x.Catalog.Snapshot().All() {
 		var err error
 		if t.State == ddl.Ready {
@@ -370,8 +374,5 @@ func (x *Executor) Recover(ctx context.Context) error {
 			return fault.Wrap(fault.Internal, err, "clean up the unfinished table %s", t.FullName())
 		}
 	}
-	if err := x.Catalog.Refresh(); err != nil {
-		return err
-	}
-	return x.recoverBound(ctx)
+	return x.Catalog.Refresh()
 }

@@ -88,10 +88,12 @@ func TestCorpus_OverHTTP(t *testing.T) {
 }
 
 // ofOthers are statements about what no script makes: live queries of a WebSocket,
-// which server/ws has, and a job that runs on, which core/engine has. Scripts have
-// them refused.
+// which server/ws has, and a job that runs on and changes of a cluster, which
+// core/engine has. Scripts have them refused.
 var ofOthers = map[dialect.Kind]bool{
 	dialect.KillLiveQuery: true, dialect.TraceDelivery: true, dialect.KillJob: true,
+	dialect.ClusterJoin: true, dialect.ClusterLeave: true, dialect.ClusterReplace: true,
+	dialect.ClusterTransfer: true, dialect.ClusterRebalance: true,
 }
 
 // TestCorpus_CoversStatements fails when a kind of statement or a data type of
