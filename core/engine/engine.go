@@ -252,7 +252,7 @@ func (e *Engine) Close() error {
 			e.err = e.storages.Close()
 		}
 		if e.audit != nil {
-			e.err = errors.Join(e.err, e.audit.Flush(context.Background()))
+			e.err = errors.Join(e.err, e.flushAudit())
 		}
 		if e.log != nil {
 			e.err = errors.Join(e.err, e.log.Close())
@@ -260,6 +260,17 @@ func (e *Engine) Close() error {
 		e.err = errors.Join(e.err, e.db.Close())
 	})
 	return e.err
+}
+
+// flushAudit stores the entries of the audit log that wait. The last nodes of a cluster
+// that stop have no majority any more to store them with.
+func (e *Engine) flushAudit() error {
+	err := e.audit.Flush(context.Background())
+	if e.opts.Cluster != nil && fault.Is(err, fault.NoQuorum) {
+		e.opts.Logger.Warn("entries of the audit log are lost, too few nodes answer", "error", err)
+		return nil
+	}
+	return err
 }
 
 // Execute runs the statements of a request; see exec.Executor.Run.

@@ -29,6 +29,11 @@ type Options struct {
 	Env     []string // further KALAMDB_... variables, as "NAME=value"
 	Args    []string // arguments of the command line
 	LogFile string   // where its output goes; default is DataDir + ".log"
+
+	// Config is a config file that says everything, the port too, but for what Env
+	// says; Port is the one that stands there.
+	Config string
+	Port   int
 }
 
 // Credentials of every server that Start makes.
@@ -61,9 +66,12 @@ func Start(ctx context.Context, opts Options) (*Process, error) {
 	if opts.LogFile == "" {
 		opts.LogFile = filepath.Clean(opts.DataDir) + ".log"
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
+	port := opts.Port
+	if port == 0 {
+		var err error
+		if port, err = freePort(); err != nil {
+			return nil, err
+		}
 	}
 	p := &Process{URL: "http://127.0.0.1:" + strconv.Itoa(port), opts: opts, port: port}
 	if err := p.Restart(ctx); err != nil {
@@ -90,7 +98,11 @@ func (p *Process) Restart(ctx context.Context) error {
 		return err
 	}
 	defer log.Close() // the process has its own copy
-	p.cmd = exec.Command(p.opts.Binary, p.opts.Args...)
+	args := p.opts.Args
+	if p.opts.Config != "" {
+		args = append([]string{"--config", p.opts.Config}, args...)
+	}
+	p.cmd = exec.Command(p.opts.Binary, args...)
 	p.cmd.Env = p.environ()
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
@@ -116,6 +128,9 @@ func (p *Process) environ() []string {
 		if !strings.HasPrefix(e, "KALAMDB_") {
 			env = append(env, e)
 		}
+	}
+	if p.opts.Config != "" {
+		return append(env, p.opts.Env...)
 	}
 	env = append(env,
 		"KALAMDB_SERVER_PORT="+strconv.Itoa(p.port),
@@ -205,6 +220,13 @@ func (p *Process) Stop() error {
 		return fmt.Errorf("the server did not stop within %v\n%s", stopLimit, p.Tail(20))
 	}
 }
+
+// Pause stops the process where it is (SIGSTOP), as one that hangs: its connections
+// stay open. Resume has it go on.
+func (p *Process) Pause() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume has a paused process go on.
+func (p *Process) Resume() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
 
 // Interrupt sends SIGINT, as Ctrl-C does. It does not wait.
 func (p *Process) Interrupt() error { return p.cmd.Process.Signal(os.Interrupt) }

@@ -159,8 +159,13 @@ func (s *server) open(opts Options, stop <-chan struct{}) error {
 		Auth: db.Auth(), Dev: opts.Dev, TrustedUserHeader: s.config.Auth.TrustedUserHeader,
 		AllowedOrigins: s.config.Auth.AllowedOrigins,
 	}
+	var forward *peer.Forwarder
+	if s.node != nil {
+		forward = peer.NewForwarder(db, s.node.clients, s.config.Cluster.ForwardTimeout)
+	}
 	s.sockets = ws.New(s.requests, ws.Options{
-		Engine: db, Callers: callers, Logger: s.log, IncludeTook: s.config.API.IncludeTook,
+		Forward: forward,
+		Engine:  db, Callers: callers, Logger: s.log, IncludeTook: s.config.API.IncludeTook,
 		MaxMessageBytes:        int(s.config.Limits.FrameSize),
 		MaxResultBytes:         int(s.config.Limits.ResultSize),
 		MaxOutboxBytes:         int(s.config.Live.SocketSize),
@@ -175,7 +180,7 @@ func (s *server) open(opts Options, stop <-chan struct{}) error {
 		Engine: db, Accounts: db.Auth(), Callers: callers, Socket: s.sockets, Alarms: db.Alarms,
 	}
 	if s.node != nil {
-		parts.Forward = peer.NewForwarder(db, s.node.clients, s.config.Cluster.ForwardTimeout)
+		parts.Forward = forward
 		parts.Cluster = func() wire.ClusterHealth { return clusterHealth(db) }
 		parts.CaughtUp = db.CaughtUp
 	}

@@ -298,9 +298,13 @@ func (c *conn) query(who session.Identity, msg []byte) error {
 	prefix = append(value.AppendJSONString(prefix, m.ID), ',')
 	enc := sqljson.NewEncoder(string(prefix), c.srv.opts.MaxResultBytes)
 	defer enc.Release()
-	outcome := sqljson.Outcome{
-		Err: c.execute(c.ctx, who, &m, enc), Took: sqljson.NoTook, RequestID: m.RequestID,
+	passed, err := c.somewhere(who, &m, prefix, func() error {
+		return c.execute(c.ctx, who, &m, enc)
+	})
+	if passed {
+		return nil
 	}
+	outcome := sqljson.Outcome{Err: err, Took: sqljson.NoTook, RequestID: m.RequestID}
 	if c.srv.opts.IncludeTook {
 		outcome.Took = time.Since(start)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/session"
 	"github.com/kalamdb/kalamdb-go/live"
 	"github.com/kalamdb/kalamdb-go/server/caller"
+	"github.com/kalamdb/kalamdb-go/server/peer"
 	"github.com/kalamdb/kalamdb-go/server/reply"
 )
 
@@ -38,7 +39,8 @@ type Engine interface {
 type Options struct {
 	Engine  Engine
 	Callers *caller.Resolver
-	Logger  *slog.Logger // nil discards
+	Forward *peer.Forwarder // sends queries to other nodes; nil for a server alone
+	Logger  *slog.Logger    // nil discards
 
 	IncludeTook            bool          // answers to queries carry their time
 	MaxMessageBytes        int           // of a message from the client; 1 MiB
