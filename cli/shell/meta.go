@@ -33,6 +33,7 @@ func metaCommands() []metaCommand {
 		{`\as`, "[user]", "act for another user, or for yourself again", (*Shell).metaAs},
 		{`\connect`, "url", "change the server", (*Shell).metaConnect},
 		{`\health`, "", "ask how the server is", (*Shell).metaHealth},
+		{`\cluster`, "[join|leave|...]", "show the cluster, or change it", (*Shell).metaCluster},
 		{`\history`, "", "list what was typed", (*Shell).metaHistory},
 		{`\clear`, "[history]", "clear the screen, or forget what was typed", (*Shell).metaClear},
 	}
@@ -41,7 +42,7 @@ func metaCommands() []metaCommand {
 // laterCommands belong to capabilities that this version does not have.
 var laterCommands = map[string]string{
 	`\flush`: "moving rows to cold storage", `\jobs`: "jobs", `\flows`: "flows",
-	`\files`: "files", `\export`: "export", `\import`: "import", `\cluster`: "clusters",
+	`\files`: "files", `\export`: "export", `\import`: "import",
 }
 
 func metaNames() []string {
@@ -191,6 +192,14 @@ func (s *Shell) reconnect(ctx context.Context, t Target) error {
 		s.names.refresh(ctx, s.client)
 	}
 	return nil
+}
+
+// metaCluster runs CLUSTER with what stands behind it.
+func (s *Shell) metaCluster(ctx context.Context, args string) error {
+	if args == "" {
+		return s.run(ctx, "SHOW CLUSTER")
+	}
+	return s.run(ctx, "CLUSTER "+args)
 }
 
 func (s *Shell) metaHealth(ctx context.Context, _ string) error {

@@ -72,7 +72,7 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	started := false
-	cmd.AddCommand(verifyCommand(&started))
+	cmd.AddCommand(verifyCommand(&started), clusterCommand(&started))
 	cmd.PreRun = func(*cobra.Command, []string) { started = true }
 	err := cmd.ExecuteContext(ctx)
 	if err != nil && !started {

@@ -241,3 +241,28 @@ func TestKalam_development_server(t *testing.T) {
 	newKalam(t).want(0, "acting carol\n", "", "", "--url", s.URL, "-u", "carol", "-c", "WHO")
 	newKalam(t).want(0, "acting \n", "", "", "--url", s.URL, "-c", "WHO")
 }
+
+func TestKalam_cluster(t *testing.T) {
+	s := server(t)
+	k := newKalam(t, "KALAM_PASSWORD=wonder")
+	at := func(args ...string) []string {
+		return append(append([]string{"cluster"}, args...),
+			"--url", s.URL, "-u", "alice", "--format", "ndjson")
+	}
+	for sql, args := range map[string][]string{
+		"SHOW CLUSTER":                        {"status"},
+		"CLUSTER JOIN '4=db4:7001'":           {"join", "4=db4:7001"},
+		"CLUSTER LEAVE 2":                     {"leave", "2"},
+		"CLUSTER REPLACE 2 WITH '4=db4:7001'": {"replace", "2", "4=db4:7001"},
+		"CLUSTER TRANSFER LEADER OF 3 TO 2":   {"transfer", "3", "2"},
+		"CLUSTER REBALANCE":                   {"rebalance"},
+		"CLUSTER SNAPSHOT":                    {"snapshot"},
+	} {
+		s.Rows(sql, []string{"n:Int"}, []any{7})
+		k.want(0, "{\"n\":7}\n", "", "", at(args...)...)
+	}
+	k.want(2, "", "no number of a node", "", at("leave", "two")...)
+	k.want(2, "", "write number=host:port", "", at("join", "db4:7001")...)
+	k.want(2, "", "write number=host:port", "", at("replace", "2", "4='")...)
+	k.want(2, "", "accepts 1 arg", "", at("join")...)
+}
