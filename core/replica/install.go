@@ -169,8 +169,8 @@ func (g *group) isInstalling(v *store.View) (bool, error) {
 // has grown enough. The half of it stays for replicas that were away: they get
 // entries rather than all of the shard.
 func (g *group) cutLog() {
-	entries := g.count.Load()
-	if entries < g.r.opts.SnapshotEntries && g.size.Load() < g.r.opts.SnapshotBytes {
+	entries, size := g.count.Load(), g.size.Load()
+	if entries < g.r.opts.SnapshotEntries && size < g.r.opts.SnapshotBytes {
 		return
 	}
 	if !g.cutting.CompareAndSwap(false, true) {
@@ -186,8 +186,8 @@ func (g *group) cutLog() {
 		}
 		select {
 		case <-rs.AppliedC():
-			g.count.Store(0)
-			g.size.Store(0)
+			g.count.Add(-entries)
+			g.size.Add(-size)
 		case <-g.r.closing:
 		}
 	})

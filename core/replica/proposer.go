@@ -75,7 +75,7 @@ func (g *group) enqueue(ctx context.Context, p *proposal, late <-chan time.Time)
 	select {
 	case g.queue <- p:
 		return nil
-	case <-g.r.closing:
+	case <-g.r.refusing:
 		return errClosing
 	case <-ctx.Done():
 		return fault.From(ctx.Err())

@@ -138,7 +138,8 @@ type Raft struct {
 	applier
 	leaders
 
-	closing  chan struct{}
+	refusing chan struct{} // closed when no more is taken
+	closing  chan struct{} // closed when nobody is about to give more
 	once     sync.Once
 	wg       sync.WaitGroup // proposers, entries on the way, barriers, applier, leaders
 	using    sync.RWMutex   // held for reading while something is begun
@@ -169,7 +170,8 @@ func OpenRaft(
 	}
 	r := &Raft{
 		opts: opts, machine: m, clock: ck, audience: newAudience(db, opts.Publish),
-		applier: newApplier(), leaders: newLeaders(), closing: make(chan struct{}),
+		applier: newApplier(), leaders: newLeaders(), refusing: make(chan struct{}),
+		closing: make(chan struct{}),
 	}
 	r.several = NewCoordinator(db, m, ck, r)
 	var err error
@@ -218,7 +220,8 @@ func (r *Raft) nextRun() error {
 	if found {
 		r.run = binary.BigEndian.Uint64(val)
 	}
-	r.run++
+	// Beside counting, so that a node without its data is not taken for an earlier run.
+	r.run = max(r.run+1, uint64(r.clock.Now()))
 	var b store.Batch
 	b.Put(r.node, []byte(keyRun), binary.BigEndian.AppendUint64(nil, r.run))
 	return r.db.Commit(&b, true)
@@ -298,6 +301,7 @@ func (r *Raft) begin(f func()) bool {
 // or answered with NO_QUORUM. After the node has failed it returns why.
 func (r *Raft) Close() error {
 	r.once.Do(func() {
+		close(r.refusing) // lets go of those who wait to enqueue
 		r.using.Lock()
 		r.closed = true
 		r.using.Unlock()

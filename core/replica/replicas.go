@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/lni/dragonboat/v4"
@@ -87,9 +88,23 @@ func (r *Raft) start(s ident.ShardID, id ReplicaID, members Members, join bool) 
 	if err := r.isReadable(g); err != nil {
 		return err
 	}
+	ready := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-r.stalled: // it never gets ready: have the library give up
+			_ = r.host.StopReplica(raftShard(s), uint64(id))
+		case <-ready:
+		}
+	})
 	err = r.host.StartOnDiskReplica(first, join,
 		func(uint64, uint64) statemachine.IOnDiskStateMachine { return stateMachine{g} },
 		groupConfig(s, id, nonVoting))
+	close(ready)
+	watch.Wait()
+	if f := r.failed.Load(); f != nil {
+		return f
+	}
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "start the replica of shard %d", s)
 	}
