@@ -20,6 +20,10 @@ import (
 // looks whether it still has them.
 const retakeEvery = time.Second
 
+// resolveEvery is how often it is looked for transactions over several shards whose
+// coordinator is gone.
+const resolveEvery = time.Second
+
 // led is told when another node leads a shard.
 func (e *Engine) led(s ident.ShardID, _ ident.NodeID, _ uint64) {
 	if s != ident.SystemShard || e.turns == nil {
@@ -123,6 +127,9 @@ func (e *Engine) begin(starting context.Context) error {
 		e.wg.Go(func() { e.leadLoop(ctx) })
 		if a := e.agent(); a != nil {
 			e.wg.Go(func() { a.Serve(ctx) })
+		}
+		if r, ok := e.log.(*replica.Raft); ok {
+			e.wg.Go(func() { r.Coordinator().Run(ctx, resolveEvery, e.opts.Logger) })
 		}
 	}
 	e.wg.Go(func() { e.trimLoop(ctx) })
