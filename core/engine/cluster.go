@@ -42,6 +42,10 @@ type Cluster struct {
 	// node sends any.
 	Greet cluster.Greet
 	Met   func(*cluster.Member)
+
+	// Failed is told, once, why this node can't go on: its store takes no writes. The
+	// process is to end, and must not block here. nil tells nobody.
+	Failed func(error)
 }
 
 // How often a start that waits looks, and tells.
@@ -129,7 +133,8 @@ func (e *Engine) openRaft(ctx context.Context) (*replica.Raft, error) {
 		Dir:     filepath.Join(dir, "log"),
 		TLS:     replica.RaftTLS{CA: files.CA, Cert: files.Cert, Key: files.Key},
 		Timeout: c.QuorumTimeout, Groups: groups, Publish: e.publish,
-		OnInstalled: e.installed, OnLeader: e.leaderChanged, Logger: e.opts.Logger,
+		OnInstalled: e.installed, OnLeader: e.leaderChanged, OnFailed: c.Failed,
+		Logger: e.opts.Logger,
 	})
 }
 

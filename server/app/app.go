@@ -83,16 +83,19 @@ func Run(ctx context.Context, opts Options) (err error) {
 	debug.FreeOSMemory() // hashing root's password took 19 MiB that an idle server would keep
 	s.watchers.Go(func() { s.logSize(life, opts.Config.Logging.SizeInterval) })
 	s.watchers.Go(func() { releaseWhenIdle(life) })
+	var failed error
 	select {
 	case <-ctx.Done():
 	case err = <-served:
 		served <- err
 		log.Error("stopped serving", "error", err)
+	case failed = <-s.node.failure():
+		log.Error("the store failed; the other nodes go on", "error", failed)
 	}
 	err = s.stop(life, opts.Force)
 	end()
 	s.watchers.Wait()
-	return errors.Join(err, s.close(), ignoreClosed(<-served))
+	return errors.Join(failed, err, s.close(), ignoreClosed(<-served))
 }
 
 func ignoreClosed(err error) error {

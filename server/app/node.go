@@ -31,6 +31,7 @@ type node struct {
 	http        *http.Server
 	member      atomic.Pointer[cluster.Member] // nil until the data directory is open
 	served      chan error
+	failed      chan error // gets why this node can't go on
 }
 
 // openNode takes the address for other nodes and serves them; nil for a server alone.
@@ -42,7 +43,7 @@ func openNode(
 	if !c.Cluster.On() {
 		return nil, nil
 	}
-	n := &node{served: make(chan error, 1)}
+	n := &node{served: make(chan error, 1), failed: make(chan error, 1)}
 	if err := n.identify(&c.Cluster); err != nil {
 		return nil, err
 	}
@@ -109,7 +110,17 @@ func (n *node) engine(c *config.Cluster, release string, stop <-chan struct{}) *
 		MaxClockOffset: c.MaxClockOffset, QuorumTimeout: c.QuorumTimeout,
 		StartTimeout: c.StartTimeout, Stop: stop,
 		Greet: n.clients.Greet, Met: func(m *cluster.Member) { n.member.Store(m) },
+		Failed: func(err error) { n.failed <- err }, // once
 	}
+}
+
+// failure gets why the process is to end: what this node would answer is not what
+// the others do. It never does for a server alone.
+func (n *node) failure() <-chan error {
+	if n == nil {
+		return nil
+	}
+	return n.failed
 }
 
 // stop takes no more requests of other nodes and waits for those that run until ctx
