@@ -104,9 +104,11 @@ fix-work:
 
 verify-docs:
 	go run ./tests/docgen -check
+	go run ./tests/scale -check
 docs: fix-docs ## write the generated reference under docs/reference
 fix-docs:
 	go run ./tests/docgen
+	go run ./tests/scale -write
 
 # A number of inputs and not a time: a target that is stopped by the clock may
 # fail with "context deadline exceeded" and nothing found (golang/go#75804).
