@@ -188,7 +188,7 @@ func (l *Log) writeAll(ctx context.Context, waiting map[act]*count) error {
 		if chunk = append(chunk, a); len(chunk) < min(len(waiting), flushChunk) {
 			continue
 		}
-		if err := l.write(ctx, waiting, chunk); err != nil {
+		if err := l.insist(ctx, waiting, chunk); err != nil {
 			return err
 		}
 		for _, a := range chunk {
@@ -198,6 +198,22 @@ func (l *Log) writeAll(ctx context.Context, waiting map[act]*count) error {
 		chunk = chunk[:0]
 	}
 	return nil
+}
+
+// conflicts bounds how often a chunk is written again because another node of a cluster
+// has counted the same acts of the same minute in between.
+const conflicts = 10
+
+// insist is write, again while others count at the same time: what they wrote is seen
+// then, since it was applied here before this was refused.
+func (l *Log) insist(ctx context.Context, counts map[act]*count, chunk []act) (err error) {
+	for range conflicts {
+		err = l.write(ctx, counts, chunk)
+		if !fault.Is(err, fault.TransactionConflict) {
+			break
+		}
+	}
+	return err
 }
 
 // write adds the counts of a chunk to what is stored of the same minute.
