@@ -31,7 +31,7 @@ RACE_PKGS ?= ./commons/... ./store/memkv/... ./live/... ./core/apply/... ./core/
 # Checks of `verify`, each with a twin of the same name under `fix`.
 CHECKS := fmt vet lint static tidy work docs
 
-.PHONY: help run build test race lint verify fix fuzz s3 oracle bench crash duckdb demo docs sdk verify-live clean \
+.PHONY: help run build test race lint verify fix fuzz s3 oracle bench crash nemesis duckdb demo docs sdk verify-live clean \
         $(CHECKS:%=verify-%) $(CHECKS:%=fix-%)
 
 help: ## list the targets
@@ -154,6 +154,13 @@ crash: ## kill the server 200 times while rows move to the cold tier, and look f
 	go build -o $(BIN)/crash ./tests/crash/cmd/crash
 	$(BIN)/crash -bin $(BIN)/kalamdb-server-failpoint $(CRASH)
 
+NEMESIS ?= -duration 10m
+nemesis: ## have three servers form a cluster under faults for 10 minutes, and judge what clients were told
+	go build -trimpath -tags=gms_pure_go,failpoint -o $(BIN)/kalamdb-server-failpoint \
+	    ./server/cmd/kalamdb-server
+	go build -o $(BIN)/nemesis ./tests/nemesis/cmd/nemesis
+	$(BIN)/nemesis -bin $(BIN)/kalamdb-server-failpoint $(NEMESIS)
+
 duckdb: ## read files of the cold tier with DuckDB, too (needs Node 20 and npm)
 	cd tests/foreign/duckdb && npm ci --no-fund --no-audit
 	KALAM_DUCKDB=1 go test -count=1 ./tests/foreign/...
@@ -163,6 +170,6 @@ sdk: build ## build the TypeScript client and run its tests (needs Node 20 and n
 	    KALAM_TEST_BINARIES=$(CURDIR)/$(BIN) npm test
 
 clean: ## remove what build made; never the data
-	rm -f $(BIN)/kalamdb-server $(BIN)/kalam $(BIN)/verifylive $(BIN)/crash \
+	rm -f $(BIN)/kalamdb-server $(BIN)/kalam $(BIN)/verifylive $(BIN)/crash $(BIN)/nemesis \
 	    $(BIN)/kalamdb-server-failpoint
 	rm -rf .cache sdk/typescript/dist sdk/typescript/node_modules tests/foreign/duckdb/node_modules

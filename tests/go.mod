@@ -3,6 +3,7 @@ module github.com/kalamdb/kalamdb-go/tests
 go 1.26.2
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/kalamdb/kalamdb-go/cli v0.0.0
 	github.com/kalamdb/kalamdb-go/commons v0.0.0
@@ -181,7 +182,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.46.0 // indirect
 	go.uber.org/goleak v1.3.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
