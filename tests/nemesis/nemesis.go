@@ -170,11 +170,16 @@ type load interface {
 	check(ctx context.Context) error
 }
 
-// Run does it. The error is of what could not be done at all.
-func Run(ctx context.Context, o Options) (*Report, error) {
+func newRun(o Options) *run {
 	r := &run{Options: o.withDefaults(), stopped: make(chan struct{})}
 	r.report = Report{Seed: r.Seed, Ops: map[string]int{}, Heard: map[string]int{},
 		Faults: map[Fault]int{}, LeftOut: map[string]string{}}
+	return r
+}
+
+// Run does it. The error is of what could not be done at all.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	r := newRun(o)
 	err := r.all(ctx)
 	r.report.Attempts, r.report.Answered = r.attempts.Load(), r.acknowledged.Load()
 	if err != nil {

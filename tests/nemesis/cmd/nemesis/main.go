@@ -40,6 +40,7 @@ func run(ctx context.Context) (ok bool, err error) {
 	flag.Uint64Var(&o.Seed, "seed", 0, "of all that is random; 0 takes one")
 	faults := flag.String("faults", "", "kinds that are caused, with commas between; - is none, "+
 		"empty all")
+	figures := flag.Bool("figures", false, "measure instead; -duration is of each part")
 	keep := flag.String("keep", "", "where the data goes and stays; otherwise a temporary folder")
 	flag.Parse()
 	if *faults != "" {
@@ -68,6 +69,10 @@ func run(ctx context.Context) (ok bool, err error) {
 	}
 	if o.Binary, err = filepath.Abs(o.Binary); err != nil {
 		return false, err
+	}
+	if *figures {
+		err := nemesis.Figures(ctx, o, os.Stdout)
+		return err == nil, err
 	}
 	report, err := nemesis.Run(ctx, o)
 	_, werr := report.WriteTo(os.Stdout)
