@@ -23,6 +23,7 @@ const figureClients = 64
 func Figures(ctx context.Context, o Options, w io.Writer) (err error) {
 	o.Faults = []Fault{}
 	r := newRun(o)
+	r.more = "flush.check_interval = \"1h\"\n" // what is measured is the hot tier
 	if err := r.prepare(); err != nil {
 		return err
 	}

@@ -96,6 +96,7 @@ type run struct {
 	Options
 	nodes      []*node
 	net        *network // nil when there are no links to cut
+	more       string   // further lines of each node's config
 	began      time.Time
 	transports []*http.Transport
 	stopped    chan struct{} // closed when no further operation is to begin

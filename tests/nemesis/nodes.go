@@ -75,21 +75,21 @@ func (r *run) plan() error {
 		all = append(all, strconv.Quote(n.address()))
 	}
 	for _, n := range r.nodes {
-		if err := n.configure(all); err != nil {
+		if err := n.configure(all, r.more); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (n *node) configure(all []string) error {
+func (n *node) configure(all []string, more string) error {
 	if err := os.MkdirAll(n.dataDir(), 0o700); err != nil {
 		return err
 	}
 	text := fmt.Sprintf("server.host = %q\nserver.port = %d\nstorage.data_dir = %q\n"+
 		"auth.root_password = %q\ncluster.node = %d\ncluster.nodes = [%s]\n"+
 		"cluster.secret = \"a-secret-of-the-nodes-of-a-test!\"\nlogging.level = \"info\"\n",
-		n.host, n.port, n.dataDir(), blackbox.RootPassword, n.id, strings.Join(all, ", "))
+		n.host, n.port, n.dataDir(), blackbox.RootPassword, n.id, strings.Join(all, ", ")) + more
 	return os.WriteFile(n.configFile(), []byte(text), 0o600)
 }
 
