@@ -102,7 +102,8 @@ func (a *Agent) Look(ctx context.Context) (first error) {
 			keep(a.direct(ctx, nodes, shards, s))
 		case s.wants(me):
 			keep(a.catchUp(ctx, s))
-		case !s.has(me) && s.ID != ident.SystemShard && a.Groups.Figures(s.ID).Replica != 0:
+		case len(s.Has) > 0 && !s.has(me) && s.ID != ident.SystemShard &&
+			a.Groups.Figures(s.ID).Replica != 0: // its leader has seen that it is no member
 			keep(a.Groups.StopGroup(ctx, s.ID))
 		}
 	}
