@@ -79,12 +79,6 @@ func (l *lossy) first(t testing.TB, n int) *lossy {
 	return after
 }
 
-func (l *lossy) size() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.batches)
-}
-
 // op is one operation on a key, as porcupine judges it.
 type op struct {
 	read     bool

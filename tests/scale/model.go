@@ -133,9 +133,6 @@ func (l load) bytes() []need {
 	}
 }
 
-// writesOfUser is the average of one user, rows a second.
-func (l load) writesOfUser() float64 { return l.writes * l.average / l.users }
-
 // rows are all that are kept.
 func (l load) rows() float64 { return l.writes * l.average * 365 * 86400 * l.years }
 
