@@ -77,6 +77,7 @@ type Engine struct {
 		told map[int]func(ident.ShardID, ident.NodeID, uint64)
 	}
 	// In a cluster; see follow.go and lead.go.
+	keeper  *exec.Keeper
 	members *member.Book // nil for a server alone
 	news    news
 	turns   chan struct{} // has a token when another node may lead
@@ -164,6 +165,9 @@ func (e *Engine) start() (err error) {
 		return err
 	}
 	gen := clock.NewGenerator(e.opts.Now, node, e.clock.Now())
+	if e.keeper = keeper; !e.single() {
+		keeper.Log = &ordering{Log: e.log, e: e, newID: gen.ULID}
+	}
 	e.audit = audit.New(audit.Parts{
 		DB: e.db, Propose: keeper.Write, Gen: gen, Now: e.opts.Now, Logger: e.opts.Logger,
 	})

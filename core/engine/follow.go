@@ -73,7 +73,8 @@ func (e *Engine) publish(s ident.ShardID, applied clock.Seq, changes []live.Chan
 	for i := range changes {
 		c := &changes[i]
 		switch c.Table {
-		case catalog.KeptNamespaces.Table().ID, catalog.KeptTables.Table().ID:
+		case catalog.KeptNamespaces.Table().ID, catalog.KeptTables.Table().ID,
+			catalog.KeptOrders.Table().ID:
 			e.news.tell(true)
 		case catalog.KeptUsers.Table().ID:
 			if u, void := revokes(c); void {
@@ -129,6 +130,9 @@ func (e *Engine) followLoop(ctx context.Context) {
 		}
 		if err := e.exec.Follow(); err != nil && ctx.Err() == nil {
 			e.opts.Logger.Error("follow the catalogue; it is tried again", "error", err)
+		}
+		if err := e.carryOut(ctx); err != nil && ctx.Err() == nil {
+			e.opts.Logger.Warn("tell a shard of a change of a table; it is tried again", "error", err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/core/cluster"
 	"github.com/kalamdb/kalamdb-go/core/engine"
@@ -25,15 +26,19 @@ type nodes struct {
 	members map[ident.NodeID]*cluster.Member
 	list    []cluster.Node
 	dirs    map[ident.NodeID]string
+
+	replicas int // of a shard of users
 }
 
 const clusterSecret = "a secret of a cluster of tests, 32 bytes"
 
-func startNodes(t *testing.T, n int) *nodes {
+func startNodes(t *testing.T, n int) *nodes { return startNodesWith(t, n, 3) }
+
+func startNodesWith(t *testing.T, n, replicas int) *nodes {
 	t.Helper()
 	ns := &nodes{
 		t: t, open: map[ident.NodeID]*engine.Engine{}, members: map[ident.NodeID]*cluster.Member{},
-		dirs: map[ident.NodeID]string{},
+		dirs: map[ident.NodeID]string{}, replicas: replicas,
 	}
 	for i := 1; i <= n; i++ {
 		ns.list = append(ns.list, ns.address(ident.NodeID(i)))
@@ -82,6 +87,7 @@ func (ns *nodes) start(id ident.NodeID, list []cluster.Node, join bool) {
 	e, err := engine.Open(ns.dirs[id], engine.Options{
 		Shards: 3, RootPassword: "root password", Cluster: &engine.Cluster{
 			Node: id, Nodes: list, Join: join, Credentials: credentials, Sealer: sealer, Release: "test",
+			Replicas:       ns.replicas,
 			MaxClockOffset: time.Second, QuorumTimeout: 5 * time.Second, StartTimeout: time.Minute,
 			Greet: ns.greet, Met: func(m *cluster.Member) {
 				ns.mu.Lock()
@@ -294,4 +300,31 @@ func TestCluster_Handover(t *testing.T) {
 	if got := ns.must(other, alice, "SELECT COUNT(*) FROM app.t"); got != "[2 ]" {
 		t.Errorf("after job %s there are %s rows", job, got)
 	}
+}
+
+// TestCluster_MoreNodesThanReplicas has tables made, changed and dropped by a leader that
+// has not all of their shards, and statements run where their shard is.
+func TestCluster_MoreNodesThanReplicas(t *testing.T) {
+	ns := startNodesWith(t, 3, 1)
+	ns.until(1, root, "SELECT COUNT(*) FROM system.shards WHERE state = 'moving'", "[0 ]")
+	ns.must(1, root, "CREATE NAMESPACE app")
+	ns.must(2, root, "CREATE TABLE app.t (id INT PRIMARY KEY, n INT)")
+	for i := range 9 {
+		user := engine.Identity{Caller: ident.UserID(fmt.Sprintf("u%d", i)), Role: ident.RoleUser}
+		ns.must(ident.NodeID(1+i%3), user, "INSERT INTO app.t VALUES (1, 1)")
+	}
+	ns.must(3, root, "ALTER TABLE app.t ADD COLUMN m INT")
+	for i := range 9 {
+		user := engine.Identity{Caller: ident.UserID(fmt.Sprintf("u%d", i)), Role: ident.RoleUser}
+		ns.must(ident.NodeID(1+i%3), user, "UPDATE app.t SET m = 2 WHERE id = 1")
+		if got := ns.must(ident.NodeID(1+(i+1)%3), user, "SELECT n, m FROM app.t"); got != "[1 2 ]" {
+			t.Errorf("user %d has %s", i, got)
+		}
+	}
+	for _, sql := range []string{"CREATE INDEX i ON app.t (n)", "FLUSH TABLE app.t"} {
+		if _, err := ns.ask(1, root, sql); !fault.Is(err, fault.Unsupported) {
+			t.Errorf("%s where no node has all shards: %v", sql, err)
+		}
+	}
+	ns.must(1, root, "DROP TABLE app.t")
 }

@@ -49,6 +49,11 @@ func addsIndexes(n *ast.AlterTable) bool {
 func (r *run) addIndexes(ctx context.Context, n *ast.AlterTable) (string, error) {
 	var t *ddl.Table
 	message, err := r.x.exclusively(ctx, func(ctx context.Context) (message string, err error) {
+		if known, err := r.table(&n.TableRef); err == nil {
+			if err := r.x.holdsAll(known); err != nil {
+				return "", err
+			}
+		}
 		message, err = r.alterTable(ctx, n)
 		if err == nil {
 			t, err = r.table(&n.TableRef)

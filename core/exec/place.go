@@ -11,6 +11,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/commons/keyspace"
 	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/core/session"
+	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/sql/dialect"
 	"github.com/kalamdb/kalamdb-go/sql/dialect/ast"
 )
@@ -139,4 +140,17 @@ func (r *run) catchUpToShow(ctx context.Context) error {
 		return nil
 	}
 	return r.x.catchUp(ctx)
+}
+
+// holdsAll refuses work that reads all rows of a table on one node where that node has
+// not all of its shards.
+func (x *Executor) holdsAll(t *ddl.Table) error {
+	for _, s := range t.Shards(x.DB.Shards()) {
+		if !x.Log.Holds(s) {
+			return fault.New(fault.Unsupported, "the node that leads the system tables has no replica "+
+				"of shard %d of table %s, and this reads all of them; set cluster.replicas to the number "+
+				"of nodes, or have a node lead shard 0 that has all", s, t.FullName())
+		}
+	}
+	return nil
 }

@@ -33,5 +33,8 @@ func (r *run) tieredTable(ref *ast.TableRef) (*ddl.Table, error) {
 		err = fault.New(fault.Unsupported, "%s is a %s table, whose rows stay hot",
 			t.FullName(), t.Kind)
 	}
+	if err == nil {
+		err = r.x.holdsAll(t)
+	}
 	return t, err
 }

@@ -50,6 +50,8 @@ var (
 	KeptSecrets = newKept(9, "secrets")
 	KeptNodes   = newKept(10, system.Nodes)
 	KeptShards  = newKept(11, system.Shards)
+	// KeptOrders has commands for shards on other nodes than the leader's.
+	KeptOrders = newKept(12, "orders")
 )
 
 func newKept(id ident.TableID, name system.Table) *Kept {
@@ -68,7 +70,7 @@ func newKept(id ident.TableID, name system.Table) *Kept {
 // a catalogue is opened.
 func AllKept() []*Kept {
 	return []*Kept{KeptNamespaces, KeptTables, KeptUsers, keptCounters, KeptAudit, KeptBound,
-		KeptStorages, KeptJobs, KeptSecrets, KeptNodes, KeptShards}
+		KeptStorages, KeptJobs, KeptSecrets, KeptNodes, KeptShards, KeptOrders}
 }
 
 // Table returns the definition under which k's rows are written.
@@ -171,6 +173,28 @@ func (k *Kept) Newest(
 		}
 	}
 	return rows.Err()
+}
+
+// Names returns the names of all documents, in order.
+func (k *Kept) Names(db *store.DB, v *store.View) (names []string, err error) {
+	t, err := k.part(db)
+	if err != nil {
+		return nil, err
+	}
+	rows := t.Headers(v, "", table.Span{})
+	defer rows.Close()
+	for rows.Next() {
+		rec := rows.Record()
+		if rec.Deleted {
+			continue
+		}
+		var vals [2]value.Value
+		if err := k.schema.Decode(rec, vals[:]); err != nil {
+			return nil, fault.Wrap(fault.Corruption, err, "read system table %s", k.def.Name)
+		}
+		names = append(names, vals[0].Str())
+	}
+	return names, rows.Err()
 }
 
 // Below returns the writes that remove the first limit documents whose names
