@@ -280,11 +280,19 @@ func (e *Engine) Leader(s ident.ShardID) (ident.NodeID, uint64) { return e.log.L
 func (e *Engine) Holds(s ident.ShardID) bool { return e.log.Holds(s) }
 
 // Holders returns the nodes that have a replica of a shard.
-func (e *Engine) Holders(ident.ShardID) []cluster.Node {
+func (e *Engine) Holders(s ident.ShardID) []cluster.Node {
 	if e.opts.Cluster == nil {
 		return nil
 	}
-	return slices.Clone(e.opts.Cluster.Nodes)
+	holders, err := e.members.Holders(s)
+	if err != nil || len(holders) == 0 { // before the members are known
+		return slices.Clone(e.opts.Cluster.Nodes)
+	}
+	list := make([]cluster.Node, len(holders))
+	for i, n := range holders {
+		list[i] = cluster.Node{ID: n.ID, Raft: n.Raft, API: n.API}
+	}
+	return list
 }
 
 // LastShard returns the highest shard, that of shared tables. The first is the system

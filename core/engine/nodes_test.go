@@ -160,9 +160,9 @@ func (ns *nodes) ask(at ident.NodeID, id engine.Identity, sql string) (string, e
 			at = ns.leader(to.Shard)
 			continue
 		}
-		for other, e := range ns.open {
-			if e.Holds(to.Shard) {
-				at = other
+		for _, n := range ns.open[at].Holders(to.Shard) {
+			if e := ns.open[n.ID]; e != nil && e.Holds(to.Shard) {
+				at = n.ID
 			}
 		}
 	}
@@ -191,7 +191,16 @@ func (ns *nodes) must(at ident.NodeID, id engine.Identity, sql string) string {
 // until asks a node until it answers as wanted.
 func (ns *nodes) until(at ident.NodeID, id engine.Identity, sql, want string) {
 	ns.t.Helper()
-	testkit.Eventually(ns.t, time.Minute, sql+" is "+want, func() bool {
+	ns.t.Cleanup(func() {
+		if !ns.t.Failed() {
+			return
+		}
+		for id, e := range ns.open {
+			got, err := e.Query(context.Background(), root, "SELECT * FROM system.shards")
+			ns.t.Logf("shards as node %d has them: %v %v", id, rowsOf(got), err)
+		}
+	})
+	testkit.Eventually(ns.t, 2*time.Minute, sql+" is "+want, func() bool {
 		got, err := ns.ask(at, id, sql)
 		return err == nil && got == want
 	})

@@ -90,6 +90,26 @@ func (b *Book) Shards() ([]Shard, error) {
 	return st.shards, nil
 }
 
+// Holders returns the nodes that have a replica of a shard with a vote, as far as this
+// node has heard.
+func (b *Book) Holders(id ident.ShardID) (list []Node, err error) {
+	st, err := b.read()
+	if err != nil {
+		return nil, err
+	}
+	for i := range st.shards {
+		if st.shards[i].ID != id {
+			continue
+		}
+		for _, n := range st.nodes {
+			if st.shards[i].has(n.ID) {
+				list = append(list, n)
+			}
+		}
+	}
+	return list, nil
+}
+
 // change stores what f makes of the documents, on the condition that they have not
 // changed meanwhile.
 func (b *Book) change(ctx context.Context, f func(*state) error) error {
