@@ -270,8 +270,8 @@ func (e *Engine) Close() error {
 // that stop have no majority any more to store them with.
 func (e *Engine) flushAudit() error {
 	err := e.audit.Flush(context.Background())
-	if e.opts.Cluster != nil && fault.Is(err, fault.NoQuorum) {
-		e.opts.Logger.Warn("entries of the audit log are lost, too few nodes answer", "error", err)
+	if e.opts.Cluster != nil && again(err) {
+		e.opts.Logger.Warn("the last entries of the audit log may be lost", "error", err)
 		return nil
 	}
 	return err

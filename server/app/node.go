@@ -107,6 +107,7 @@ func (n *node) engine(c *config.Cluster, release string, stop <-chan struct{}) *
 	return &engine.Cluster{
 		Node: n.self.ID, Nodes: n.nodes, Join: c.Join, Listen: c.Listen,
 		Credentials: n.credentials, Sealer: n.sealer, Release: release,
+		Replicas:       c.Replicas,
 		MaxClockOffset: c.MaxClockOffset, QuorumTimeout: c.QuorumTimeout,
 		StartTimeout: c.StartTimeout, Stop: stop,
 		Greet: n.clients.Greet, Met: func(m *cluster.Member) { n.member.Store(m) },

@@ -230,6 +230,47 @@ func killEach(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
+// TestMove makes a cluster of three from the data directory of a server alone, with one
+// restart: the others join it and get all there is.
+func TestMove(t *testing.T) {
+	c := cluster.New(t, 3)
+	one := c.Node(1)
+	lines := one.Config(t)
+	one.Configure(t, lines[:2]...)
+	if err := one.Launch(t, testkit.Binary(t, "kalamdb-server")); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Must(t, c.Root(1), "CREATE NAMESPACE moved")
+	testkit.Must(t, c.Root(1), "CREATE USER TABLE moved.t (id BIGINT PRIMARY KEY)")
+	testkit.Must(t, c.User(1, "alice"), "INSERT INTO moved.t VALUES (1), (2)")
+	if err := one.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	address := func(n *cluster.Node) string {
+		return fmt.Sprintf("%d=localhost:%d/%d", n.ID, n.Raft, n.API)
+	}
+	alone := slices.Clone(lines)
+	alone[3] = fmt.Sprintf("cluster.nodes = [%q]", address(one))
+	one.Configure(t, alone...)
+	c.Restart(1)
+	testkit.WantRows(t, c.User(1, "alice"), "SELECT COUNT(*) FROM moved.t", []string{"2"})
+	for _, n := range c.Nodes[1:] {
+		joins := n.Config(t)
+		joins[3] = fmt.Sprintf("cluster.nodes = [%q, %q]", address(one), address(n))
+		n.Configure(t, append(joins, "cluster.join = true")...)
+		testkit.Must(t, c.Root(1), "CLUSTER JOIN '"+address(n)+"'")
+	}
+	c.Begin()
+	testkit.Eventually(t, 2*patience, "three nodes with all shards", func() bool {
+		r := testkit.Must(t, c.Root(1), "SELECT COUNT(*) FROM system.nodes WHERE replicas = 12")
+		return r.Strings()[0][0] == "3"
+	})
+	for _, n := range c.Nodes { // by the password from before
+		testkit.WantRows(t, c.User(n.ID, "alice"), "SELECT COUNT(*) FROM moved.t", []string{"2"})
+		testkit.Must(t, c.Root(n.ID), fmt.Sprintf("CREATE NAMESPACE of%d", n.ID))
+	}
+}
+
 // strangers tries to start nodes that don't belong: each says why and ends.
 func strangers(t *testing.T, c *cluster.Cluster) {
 	third := c.Node(3)
