@@ -26,7 +26,6 @@ const (
 // feed is the load of live queries.
 type feed struct {
 	run    *run
-	mu     sync.Mutex
 	topics []*topic
 }
 
