@@ -33,6 +33,11 @@ func User(ns ident.NamespaceID, t ident.TableName, id ident.TableID, s ident.Sha
 	return Name(fmt.Sprintf("user.%s.%s.%d.%d", ns, t, id, s))
 }
 
+// Tiered reports whether a partition may have cold rows.
+func (n Name) Tiered() bool {
+	return strings.HasPrefix(string(n), "user.") || strings.HasPrefix(string(n), "shared.")
+}
+
 // Stream returns the partition of one shard of a stream table.
 func Stream(ns ident.NamespaceID, t ident.TableName, id ident.TableID, s ident.ShardID) Name {
 	return Name(fmt.Sprintf("stream.%s.%s.%d.%d", ns, t, id, s))

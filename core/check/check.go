@@ -2,7 +2,8 @@
 // files of its cold rows: every record is read, every index has the entries of
 // the rows and no others, every segment is there, is as it was written, and has
 // the rows that point to it, every folder's listing names its segments. It finds
-// damage; it mends nothing.
+// damage; it mends nothing, but that in a cluster a file which another node has comes
+// from there.
 //
 // It holds a view while it checks a shard, and little memory whatever there is
 // to check: at most the entries of one user's segments. It keeps no state and
@@ -18,6 +19,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/sql/catalog"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
+	"github.com/kalamdb/kalamdb-go/store/manifest"
 	"github.com/kalamdb/kalamdb-go/store/object"
 	"github.com/kalamdb/kalamdb-go/store/table"
 )
@@ -40,6 +42,15 @@ type Env struct {
 	DB      *store.DB
 	Catalog *catalog.Snapshot
 	Files   Files
+	Copies  Copies // nil for a server alone
+}
+
+// Copies are the files of other nodes of a cluster.
+type Copies interface {
+	// Own reports whether each node has a storage for itself.
+	Own(ident.StorageID) (bool, error)
+	// Restore has the file of a segment come from another node, if it is not whole.
+	Restore(context.Context, *manifest.Entry) (bool, error)
 }
 
 // Files returns the files of a storage.

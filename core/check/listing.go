@@ -46,7 +46,7 @@ func (c *shard) listings(ctx context.Context) error {
 			}
 			user = u
 		}
-		if inUse(e) {
+		if inUse(e) && !c.mayLackListing(e.Storage) {
 			at := cold.ListingPath(e)
 			of[string(e.Storage)+":"+at] = listing{u, e.Storage, at}
 		}
@@ -56,6 +56,16 @@ func (c *shard) listings(ctx context.Context) error {
 		return err
 	}
 	return end()
+}
+
+// mayLackListing reports whether the listings of a storage are not all as the manifest
+// is: a node of a cluster that was away is not told again.
+func (c *shard) mayLackListing(id ident.StorageID) bool {
+	if c.env.Copies == nil {
+		return false
+	}
+	own, err := c.env.Copies.Own(id)
+	return err == nil && own
 }
 
 // inUse reports whether a segment has to be listed: rows point to it.

@@ -39,6 +39,11 @@ func (c *shard) segments(ctx context.Context) error {
 // segment checks one file: that it is there, its bytes, and that it has the rows
 // which point to it.
 func (c *shard) segment(ctx context.Context, u ident.UserID, e *manifest.Entry, f *Finding) error {
+	if c.env.Copies != nil {
+		if _, err := c.env.Copies.Restore(ctx, e); err != nil {
+			return err
+		}
+	}
 	bucket, err := c.env.Files(ctx, e.Storage)
 	if err != nil {
 		return err

@@ -63,7 +63,11 @@ func (t *Tier) Fetch(ctx context.Context, v *store.View, p store.Partition, u id
 		if n < 0 {
 			n = len(list)
 		}
-		if err := t.fetch(ctx, v, p, u, columns, list[:n]); err != nil {
+		err := t.fetch(ctx, v, p, u, columns, list[:n])
+		if t.mends(ctx, v, p, u, id, &err) {
+			err = t.fetch(ctx, v, p, u, columns, list[:n])
+		}
+		if err != nil {
 			return fault.From(err)
 		}
 		list = list[n:]

@@ -6,6 +6,7 @@ import "sync/atomic"
 type meter struct {
 	fetches, rows, hits, read, bytes, opened atomic.Int64
 	segments, written, swapped, deleted      atomic.Int64
+	restored                                 atomic.Int64
 
 	scans, scanned, prunedByKey        atomic.Int64
 	groups, prunedByStats, rowsScanned atomic.Int64
@@ -25,6 +26,8 @@ type Figures struct {
 	RowsWritten  int64
 	RowsSwapped  int64
 	FilesDeleted int64
+	// FilesRestored came from another node, in place of what was missing or damaged.
+	FilesRestored int64
 
 	Scans          int64 // reads that went over to scanning
 	SegmentsRead   int64 // by scans; one counts once for each
@@ -45,7 +48,8 @@ func (t *Tier) Figures() Figures {
 		OpenFiles: int64(open), CacheBytes: held + rows,
 		Segments: t.meter.segments.Load(), RowsWritten: t.meter.written.Load(),
 		RowsSwapped: t.meter.swapped.Load(), FilesDeleted: t.meter.deleted.Load(),
-		Scans: t.meter.scans.Load(), SegmentsRead: t.meter.scanned.Load(),
+		FilesRestored: t.meter.restored.Load(),
+		Scans:         t.meter.scans.Load(), SegmentsRead: t.meter.scanned.Load(),
 		SegmentsPruned: t.meter.prunedByKey.Load(), GroupsRead: t.meter.groups.Load(),
 		GroupsPruned: t.meter.prunedByStats.Load(), RowsScanned: t.meter.rowsScanned.Load(),
 	}

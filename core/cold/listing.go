@@ -6,6 +6,7 @@ import (
 	"io"
 	"path"
 
+	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/commons/ident"
 	"github.com/kalamdb/kalamdb-go/sql/ddl"
 	"github.com/kalamdb/kalamdb-go/store"
@@ -89,6 +90,26 @@ func (t *Tier) list(ctx context.Context, def *ddl.Table, part store.Partition, u
 	})
 }
 
+// list writes the listing of a folder, and tells the other nodes of it as far as that
+// works.
+func (r *rewrite) list(ctx context.Context, in folder) error {
+	if err := r.tier.list(ctx, r.def, r.table.Part, r.user, in); err != nil {
+		return err
+	}
+	err := r.tier.spreadListing(ctx, r.shard, in)
+	if err != nil && !fault.Is(err, fault.NotFound) && ctx.Err() == nil {
+		r.tier.Logger.Debug("send a listing to other nodes", "folder", in.path, "error", err)
+	}
+	return nil
+}
+
+// Relist writes the listing of a segment's folder as the manifest is now.
+func (t *Tier) Relist(ctx context.Context, def *ddl.Table, part store.Partition, u ident.UserID,
+	e *manifest.Entry,
+) error {
+	return t.list(ctx, def, part, u, folderOf(e))
+}
+
 // relist writes the listings again that name segments which are of no use now.
 // That needs not work, because all rows are moved: Sweep does it before it
 // deletes these.
@@ -104,7 +125,7 @@ func (r *rewrite) relist(ctx context.Context) {
 	v.Release()
 	for in := range stale {
 		if err == nil {
-			err = r.tier.list(ctx, r.def, r.table.Part, r.user, in)
+			err = r.list(ctx, in)
 		}
 	}
 	if err != nil && r.tier.Logger != nil {

@@ -177,13 +177,16 @@ func (r *rewrite) segment(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.spread(ctx, r.shard, &r.entry); err != nil {
+		return err
+	}
 	failpoint.Here(failpoint.SegmentUploaded)
 	r.entry.State = manifest.There
 	if err := r.edit(ctx); err != nil {
 		return err
 	}
 	failpoint.Here(failpoint.SegmentThere)
-	if err := t.list(ctx, r.def, r.table.Part, r.user, folderOf(&r.entry)); err != nil {
+	if err := r.list(ctx, folderOf(&r.entry)); err != nil {
 		return err
 	}
 	t.meter.segments.Add(1)

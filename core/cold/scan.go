@@ -125,14 +125,12 @@ func (o *outline) scans(passed int) bool {
 // Take implements table.Scan.
 func (s *scan) Take(rec *row.Record) (bool, error) {
 	place := rec.Place()
-	p, err := s.part(place.Segment)
+	p, err := s.at(place)
+	if s.mends(place.Segment, &err) {
+		p, err = s.at(place)
+	}
 	if err != nil {
 		return false, err
-	}
-	if !p.window.Has(place.Ordinal) {
-		if err := s.move(p, place.Ordinal); err != nil {
-			return false, err
-		}
 	}
 	i, ok := p.window.Find(place.Ordinal)
 	if !ok {
@@ -148,6 +146,30 @@ func (s *scan) Take(rec *row.Record) (bool, error) {
 	rec.Schema, rec.Codec, rec.Payload, rec.Values = l.Version, l.Codec, nil, p.vals
 	rec.Cold, rec.Thawed = false, false
 	return true, nil
+}
+
+// at returns the segment of a row, with its window where the row is.
+func (s *scan) at(place row.Place) (*part, error) {
+	p, err := s.part(place.Segment)
+	if err == nil && !p.window.Has(place.Ordinal) {
+		err = s.move(p, place.Ordinal)
+	}
+	return p, err
+}
+
+// mends is Tier.mends; the segment is opened again then.
+func (s *scan) mends(id ident.SegmentID, err *error) bool {
+	if *err == nil || !s.tier.mends(s.ctx, s.view, s.want.Part, s.want.User, id, err) {
+		return false
+	}
+	s.ahead.Wait()
+	s.parts = slices.DeleteFunc(s.parts, func(p *part) bool {
+		if p.id == id {
+			s.leave(p)
+		}
+		return p.id == id
+	})
+	return true
 }
 
 // part returns the segment with a number, opened.

@@ -37,7 +37,7 @@ type Storages interface {
 }
 
 // Parts are what a Tier works with. All are required but Log, Clock, Gen and
-// Catalog, without which it only reads.
+// Catalog, without which it only reads, and Peers, which a cluster has.
 type Parts struct {
 	DB       *store.DB
 	Storages Storages
@@ -45,6 +45,7 @@ type Parts struct {
 	Clock    *clock.Clock
 	Gen      *clock.Generator
 	Catalog  *catalog.Catalog
+	Peers    Peers
 	Logger   *slog.Logger
 }
 
@@ -99,7 +100,7 @@ type Tier struct {
 
 	mu      sync.Mutex
 	busy    map[ident.SegmentID]bool // being written here
-	listing map[folder]chan struct{} // whose listing is being written; closed when it is
+	listing map[folder]chan struct{} // whose listing or file is being written; closed when it is
 }
 
 // New returns the cold tier of a database.

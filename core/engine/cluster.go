@@ -46,6 +46,10 @@ type Cluster struct {
 	// Failed is told, once, why this node can't go on: its store takes no writes. The
 	// process is to end, and must not block here. nil tells nobody.
 	Failed func(error)
+
+	// Files sends files of the cold tier in storages that each node has for itself.
+	// Without it, rows that would lie there stay hot where there are other nodes.
+	Files Files
 }
 
 // How often a start that waits looks, and tells.

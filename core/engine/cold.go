@@ -19,9 +19,13 @@ func (e *Engine) openCold(gen *clock.Generator) {
 	if e.opts.WrapStorages != nil {
 		storages = e.opts.WrapStorages(storages)
 	}
+	var others cold.Peers
+	if e.opts.Cluster != nil {
+		others = peers{e}
+	}
 	e.cold = cold.New(cold.Parts{
 		DB: e.db, Storages: storages, Log: termed{e.log, &e.term}, Clock: e.clock, Gen: gen,
-		Catalog: e.catalog, Logger: e.opts.Logger,
+		Catalog: e.catalog, Peers: others, Logger: e.opts.Logger,
 	}, e.opts.Cold)
 }
 
@@ -151,6 +155,7 @@ func coldFigures(f cold.Figures) []Figure {
 		{Name: "cold_files_open", Value: f.OpenFiles, Unit: files},
 		count("bytes_read", f.BytesRead, size), count("fetches", f.Fetches, "reads"),
 		count("files_deleted", f.FilesDeleted, files), count("files_opened", f.FilesOpened, files),
+		count("files_restored", f.FilesRestored, files),
 		count("files_written", f.Segments, files), count("rows_cached", f.RowsCached, rows),
 		count("groups_pruned", f.GroupsPruned, groups), count("groups_read", f.GroupsRead, groups),
 		count("rows_fetched", f.RowsFetched, rows), count("rows_read", f.RowsRead, rows),

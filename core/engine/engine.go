@@ -23,6 +23,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/audit"
 	"github.com/kalamdb/kalamdb-go/core/auth"
+	"github.com/kalamdb/kalamdb-go/core/check"
 	"github.com/kalamdb/kalamdb-go/core/cluster"
 	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/command"
@@ -69,6 +70,7 @@ type Engine struct {
 	jobs     *job.Manager
 	storages *storage.Registry
 	cold     *cold.Tier
+	missing  atomic.Int64 // files of the cold tier that other nodes have to give
 	started  time.Time
 
 	leading struct { // see OnLeader
@@ -179,7 +181,12 @@ func (e *Engine) start() (err error) {
 	if err := e.openJobs(keeper, gen); err != nil {
 		return err
 	}
+	var copies check.Copies
+	if e.InCluster() {
+		copies = e.cold
+	}
 	e.exec = exec.New(exec.Parts{
+		Copies: copies,
 		Keeper: keeper, Machine: e.machine, Catalog: e.catalog, SQL: e.sql,
 		Gen: gen, Audit: e.audit, Jobs: e.jobs, Storages: e.storages, Members: e.members, Cold: e.cold,
 		Auth: e.auth, Hub: e.hub, Now: e.opts.Now,

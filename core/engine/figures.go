@@ -65,6 +65,7 @@ func (e *Engine) Figures() []Figure {
 		now("size_bytes", size, "bytes")
 	}
 	now("uptime_seconds", int64(e.opts.Now().Sub(e.started)/time.Second), "seconds")
+	now("cold_files_missing", e.missing.Load(), "files")
 	all = append(all, coldFigures(e.cold.Figures())...)
 	all = append(all, jobFigures(e.jobs.Figures())...)
 	all = append(all, storageFigures(e.storages.Figures())...)

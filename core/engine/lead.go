@@ -136,6 +136,9 @@ func (e *Engine) begin(starting context.Context) error {
 	e.wg.Go(func() { e.evictLoop(ctx) })
 	e.wg.Go(func() { e.audit.Run(ctx) })
 	e.wg.Go(func() { e.storages.Run(ctx) })
+	if e.InCluster() {
+		e.wg.Go(func() { e.copyLoop(ctx) })
+	}
 	return nil
 }
 

@@ -20,7 +20,7 @@ func (e *Engine) openStorages(ctx context.Context, keeper *exec.Keeper) (err err
 	}
 	e.storages, err = storage.Open(storage.Parts{
 		DB: e.db, Write: keeper.Write, Account: keeper.Account, Catalog: e.catalog, Key: key,
-		Objects: e.opts.Objects, Logger: e.opts.Logger, Now: e.opts.Now,
+		Cluster: e.ClusterID(), Objects: e.opts.Objects, Logger: e.opts.Logger, Now: e.opts.Now,
 	})
 	return err
 }

@@ -33,6 +33,7 @@ func (r *run) checkTable(ctx context.Context, n *ast.CheckTable, emit Sink) erro
 	}
 	found, err := check.Table(ctx, check.Env{
 		DB: r.x.DB, Catalog: r.x.Catalog.Snapshot(), Files: r.x.Storages.Bucket,
+		Copies: r.x.Copies,
 	}, t)
 	if err != nil {
 		return err

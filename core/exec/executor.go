@@ -19,6 +19,7 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/apply"
 	"github.com/kalamdb/kalamdb-go/core/audit"
 	"github.com/kalamdb/kalamdb-go/core/auth"
+	"github.com/kalamdb/kalamdb-go/core/check"
 	"github.com/kalamdb/kalamdb-go/core/job"
 	"github.com/kalamdb/kalamdb-go/core/member"
 	"github.com/kalamdb/kalamdb-go/core/replica"
@@ -69,6 +70,8 @@ type Parts struct {
 	Figures  func() [][]value.Value
 	// Cold reads the cold rows of tables; nil where there are none.
 	Cold table.Cold
+	// Copies are the files of cold rows on other nodes; nil for a server alone.
+	Copies check.Copies
 	// PlanAll leaves every statement to the query engine; for comparing.
 	PlanAll bool
 }

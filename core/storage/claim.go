@@ -19,7 +19,7 @@ const claimFormat = 1
 // claim is the content of claimFile.
 type claim struct {
 	Format   int             `json:"format"`
-	Database string          `json:"database"` // id of the data directory
+	Database string          `json:"database"` // id of the data directory or the cluster
 	Storage  ident.StorageID `json:"storage"`
 }
 
@@ -28,7 +28,10 @@ const maxClaim = 4096
 
 // own returns what claimFile of a storage of ours says.
 func (r *Registry) own(id ident.StorageID) claim {
-	database := r.DB.ID()
+	database := r.Cluster
+	if database == "" {
+		database = r.DB.ID()
+	}
 	if database == "" {
 		database = memoryType // which lasts no longer than the process
 	}

@@ -39,7 +39,7 @@ const localFolder = "cold"
 // memoryType is what `local` is where there is no data directory.
 const memoryType = "memory"
 
-// Parts are what a Registry works with. All are required but Objects.
+// Parts are what a Registry works with. All are required but Objects and Cluster.
 type Parts struct {
 	DB *store.DB
 	// Write commits writes of one system table. A refusal is an error.
@@ -48,6 +48,7 @@ type Parts struct {
 	Account func(ident.UserID) (*ddl.User, clock.Seq, error)
 	Catalog *catalog.Catalog
 	Key     string // encrypts credentials
+	Cluster string // id of the cluster that has the storages, "" for a server alone
 	Objects object.Options
 	Logger  *slog.Logger
 	Now     func() time.Time
@@ -174,7 +175,12 @@ func (r *Registry) open(ctx context.Context, id ident.StorageID) (*opened, error
 		if !def.Claimed {
 			return r.claim(ctx, bucket, id)
 		}
-		err := r.holds(ctx, bucket, id)
+		var err error
+		if r.isOwn(def) {
+			err = r.settle(ctx, bucket, def)
+		} else {
+			err = r.holds(ctx, bucket, id)
+		}
 		if fault.Is(err, fault.NotFound) {
 			err = fault.New(fault.StorageUnavailable, "storage %s is not what it was: the file %s is "+
 				"not there; see whether its disk is mounted, and its bucket the right one", id, claimFile)

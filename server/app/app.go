@@ -158,6 +158,7 @@ func (s *server) open(opts Options, stop <-chan struct{}) error {
 		return err
 	}
 	s.db = db
+	s.node.opened(db)
 	callers := &caller.Resolver{
 		Auth: db.Auth(), Dev: opts.Dev, TrustedUserHeader: s.config.Auth.TrustedUserHeader,
 		AllowedOrigins: s.config.Auth.AllowedOrigins,

@@ -30,6 +30,7 @@ type node struct {
 	listener    net.Listener
 	http        *http.Server
 	member      atomic.Pointer[cluster.Member] // nil until the data directory is open
+	files       atomic.Pointer[engine.Engine]  // nil until it has files
 	served      chan error
 	failed      chan error // gets why this node can't go on
 }
@@ -59,10 +60,11 @@ func openNode(
 	n.listener = tls.NewListener(l, n.credentials.Server())
 	n.clients = peer.NewClients(n.credentials)
 	n.http = &http.Server{
-		Handler: peer.Handler(n.answerer, api), ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout: 2 * time.Minute,
-		BaseContext: func(net.Listener) context.Context { return requests },
-		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Handler:           peer.WithFiles(n.holder, peer.Handler(n.answerer, api)),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       2 * time.Minute,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go func() { n.served <- n.http.Serve(n.listener) }() // ended by stop
 	return n, nil
@@ -99,6 +101,20 @@ func (n *node) answerer() peer.Member {
 	return nil
 }
 
+func (n *node) holder() peer.Files {
+	if db := n.files.Load(); db != nil {
+		return db
+	}
+	return nil
+}
+
+// opened has the others get and send files.
+func (n *node) opened(db *engine.Engine) {
+	if n != nil {
+		n.files.Store(db)
+	}
+}
+
 // engine returns what the engine is told of the cluster.
 func (n *node) engine(c *config.Cluster, release string, stop <-chan struct{}) *engine.Cluster {
 	if n == nil {
@@ -110,6 +126,7 @@ func (n *node) engine(c *config.Cluster, release string, stop <-chan struct{}) *
 		Replicas:       c.Replicas,
 		MaxClockOffset: c.MaxClockOffset, QuorumTimeout: c.QuorumTimeout,
 		StartTimeout: c.StartTimeout, Stop: stop,
+		Files: n.clients,
 		Greet: n.clients.Greet, Met: func(m *cluster.Member) { n.member.Store(m) },
 		Failed: func(err error) { n.failed <- err }, // once
 	}
