@@ -84,7 +84,7 @@ func (c *trio) start(id ident.NodeID) {
 		Shards: 1, RootPassword: "root password", Cluster: &engine.Cluster{
 			Node: id, Nodes: c.list, Credentials: credentials, Sealer: sealer, Release: "test",
 			MaxClockOffset: time.Second, QuorumTimeout: 10 * time.Second, StartTimeout: time.Minute,
-			Files: (*wires)(c), Greet: c.greet, Met: func(m *cluster.Member) {
+			Files: counted{c.node, c}, Greet: c.greet, Met: func(m *cluster.Member) {
 				c.mu.Lock()
 				defer c.mu.Unlock()
 				c.members[id] = m
@@ -125,44 +125,64 @@ func (c *trio) stop(id ident.NodeID) {
 	}
 }
 
-// wires is how files go between the nodes of a trio.
-type wires trio
+// wires are how files go between engines: it returns one that is there, or nil.
+type wires func(ident.NodeID) *engine.Engine
 
-func (f *wires) node(n cluster.Node) (*engine.Engine, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	e := f.open[n.ID]
-	if e == nil || f.away[n.ID] {
-		return nil, fault.New(fault.StorageUnavailable, "node %d is away", n.ID)
+// node returns a node that takes and gives files.
+func (c *trio) node(id ident.NodeID) *engine.Engine {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.away[id] {
+		return nil
 	}
-	return e, nil
+	return c.open[id]
+}
+
+func errAway(n cluster.Node) error {
+	return fault.New(fault.StorageUnavailable, "node %d is away", n.ID)
 }
 
 // PutFile implements engine.Files.
-func (f *wires) PutFile(ctx context.Context, to cluster.Node, c cold.Copy, r io.Reader) error {
-	e, err := f.node(to)
-	if err != nil {
-		return err
+func (w wires) PutFile(ctx context.Context, to cluster.Node, c cold.Copy, r io.Reader) error {
+	e := w(to.ID)
+	if e == nil {
+		return errAway(to)
 	}
 	return e.AcceptFile(ctx, c, r)
 }
 
 // GetFile implements engine.Files.
-func (f *wires) GetFile(ctx context.Context, from cluster.Node, c cold.Copy) (
+func (w wires) GetFile(ctx context.Context, from cluster.Node, c cold.Copy) (
 	io.ReadCloser, error,
 ) {
-	e, err := f.node(from)
-	if err != nil {
-		return nil, err
+	e := w(from.ID)
+	if e == nil {
+		return nil, errAway(from)
 	}
 	r, err := e.LendFile(ctx, c.Storage, c.Path)
 	if err != nil {
 		return nil, err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.gets++
 	return io.NopCloser(io.NewSectionReader(r, 0, r.Size())), nil
+}
+
+// counted counts the files that came.
+type counted struct {
+	wires
+	c *trio
+}
+
+// GetFile implements engine.Files.
+func (w counted) GetFile(ctx context.Context, from cluster.Node, c cold.Copy) (
+	io.ReadCloser, error,
+) {
+	r, err := w.wires.GetFile(ctx, from, c)
+	if err == nil {
+		w.c.mu.Lock()
+		defer w.c.mu.Unlock()
+		w.c.gets++
+	}
+	return r, err
 }
 
 func (c *trio) setAway(ids ...ident.NodeID) {
@@ -247,6 +267,8 @@ func (c *trio) leader() (id ident.NodeID) {
 
 // flush has a node move all rows of the table.
 func (c *trio) flush(id ident.NodeID) (cold.Report, error) {
+	c.t.Helper()
+	c.must(id, "SELECT COUNT(*) FROM app.t") // behind it the node has all rows
 	return c.open[id].Flush(c.t.Context(), "app", "t", "")
 }
 
@@ -380,6 +402,7 @@ func TestCopies_Swept(t *testing.T) {
 	if _, err := c.flush(1); err != nil {
 		t.Fatal(err)
 	}
+	c.must(1, "SELECT COUNT(*) FROM app.t")
 	if _, err := c.open[1].Compact(t.Context(), "app", "t", ""); err != nil {
 		t.Fatal(err)
 	}

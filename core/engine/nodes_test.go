@@ -89,7 +89,7 @@ func (ns *nodes) start(id ident.NodeID, list []cluster.Node, join bool) {
 			Node: id, Nodes: list, Join: join, Credentials: credentials, Sealer: sealer, Release: "test",
 			Replicas:       ns.replicas,
 			MaxClockOffset: time.Second, QuorumTimeout: 5 * time.Second, StartTimeout: time.Minute,
-			Greet: ns.greet, Met: func(m *cluster.Member) {
+			Files: wires(ns.engine), Greet: ns.greet, Met: func(m *cluster.Member) {
 				ns.mu.Lock()
 				defer ns.mu.Unlock()
 				ns.members[id] = m
@@ -103,6 +103,13 @@ func (ns *nodes) start(id ident.NodeID, list []cluster.Node, join bool) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	ns.open[id] = e
+}
+
+// engine returns a node that is open, nil when it is not.
+func (ns *nodes) engine(id ident.NodeID) *engine.Engine {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	return ns.open[id]
 }
 
 func (ns *nodes) greet(_ context.Context, to cluster.Node, mine cluster.Greeting) (
