@@ -20,7 +20,7 @@ func (m *Manager) Close(ctx context.Context) (cut []Record, err error) {
 func (m *Manager) close(ctx context.Context) (cut []Record, err error) {
 	idle := make(chan struct{})
 	m.mu.Lock()
-	if m.closing = true; m.resting {
+	if m.closing, m.ended = true, true; m.resting {
 		m.mu.Unlock()
 		return nil, nil
 	}

@@ -105,6 +105,7 @@ type Manager struct {
 	begun   bool // turns are given
 	closing bool
 	resting bool                   // another node has the jobs
+	ended   bool                   // Close was called: there is no other shift
 	actors  map[ident.JobID]*actor // jobs that have not ended
 	queue   []*actor               // those that wait for their turn, in order
 	owners  map[key]*actor

@@ -54,9 +54,14 @@ func (m *Manager) work(ctx context.Context) error {
 func (m *Manager) TakeUp(ctx context.Context) error {
 	next := m.newShift(ctx)
 	m.mu.Lock()
-	if !m.resting {
+	if m.ended || !m.resting {
+		ended := m.ended
 		m.mu.Unlock()
 		next.stop()
+		<-next.stopped
+		if ended {
+			return fault.New(fault.ShuttingDown, "the server is stopping; another node takes the jobs")
+		}
 		return fault.New(fault.Internal, "the jobs are taken up already")
 	}
 	m.shift, m.resting, m.closing, m.begun = next, false, false, false
@@ -66,7 +71,7 @@ func (m *Manager) TakeUp(ctx context.Context) error {
 		next.supervisor.Add(s)
 	}
 	if err := m.work(ctx); err != nil {
-		return errors.Join(err, m.rest())
+		return errors.Join(err, m.Rest())
 	}
 	m.Begin()
 	return nil
@@ -74,19 +79,14 @@ func (m *Manager) TakeUp(ctx context.Context) error {
 
 // Rest cuts the jobs that run and leaves all of them to another node. They have not
 // failed: they stay as they are stored. It returns when all goroutines of the shift
-// have ended; one that does not is an error.
+// have ended; one that does not is an error. At rest, and once Close has been called,
+// it does nothing.
 func (m *Manager) Rest() error {
 	m.mu.Lock()
-	resting := m.resting
-	m.mu.Unlock()
-	if resting {
+	if m.resting || m.ended { // Close ends the shift
+		m.mu.Unlock()
 		return nil
 	}
-	return m.rest()
-}
-
-func (m *Manager) rest() error {
-	m.mu.Lock()
 	m.closing, m.resting = true, true
 	now := m.shift
 	m.mu.Unlock()

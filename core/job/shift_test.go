@@ -3,9 +3,11 @@ package job_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/core/job"
+	"github.com/kalamdb/kalamdb-go/internal/testkit"
 )
 
 // TestManager_Shifts has a job begun on one node be cut when the node does not lead
@@ -64,4 +66,46 @@ func TestManager_Shifts(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-began
+}
+
+// TestManager_RestAndClose has a node that stops lose the lead while its jobs may still
+// end, and get it again.
+func TestManager_RestAndClose(t *testing.T) {
+	began, end := make(chan struct{}), make(chan struct{})
+	m := open(t, newMemory(), job.Options{}, job.Kind{Name: "k", Resume: true,
+		Run: func(context.Context, *job.Work) error {
+			close(began)
+			<-end
+			return nil
+		}})
+	r, err := m.Start(t.Context(), job.Request{Kind: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-began
+	closed := make(chan error, 1)
+	go func() {
+		cut, err := m.Close(t.Context())
+		if len(cut) > 0 {
+			t.Errorf("%d jobs were cut", len(cut))
+		}
+		closed <- err
+	}()
+	testkit.Eventually(t, time.Minute, "no job is taken on", func() bool {
+		_, err := m.Start(t.Context(), job.Request{Kind: "k"})
+		return fault.Is(err, fault.ShuttingDown)
+	})
+	if err := m.Rest(); err != nil {
+		t.Error(err)
+	}
+	if err := m.TakeUp(t.Context()); !fault.Is(err, fault.ShuttingDown) {
+		t.Errorf("a shift behind Close: %v, want SHUTTING_DOWN", err)
+	}
+	close(end)
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if r, err := m.Get(r.ID); err != nil || r.State != job.Completed {
+		t.Errorf("the job is %s: %v", r.State, err)
+	}
 }
