@@ -106,15 +106,16 @@ func TestRaft_Bank(t *testing.T) {
 		check(t, c.any().propose(on(s, write(row.Insert, "u", "account", "1000", 0))).Err)
 	}
 	var clients, others sync.WaitGroup
-	ended := make(chan struct{})
-	again := func(every time.Duration, f func() error) {
+	ended := make(chan struct{})   // by the clients
+	settled := make(chan struct{}) // what they left, which somebody has to finish
+	again := func(until <-chan struct{}, every time.Duration, f func() error) {
 		others.Go(func() {
 			for {
 				if err := f(); err != nil && !fault.Is(err, fault.NoQuorum) {
 					t.Error(err)
 				}
 				select {
-				case <-ended:
+				case <-until:
 					return
 				case <-time.After(every):
 				}
@@ -125,11 +126,11 @@ func TestRaft_Bank(t *testing.T) {
 		shift := time.Duration(0)
 		recovers := n.log.Coordinator()
 		recovers.RecoverBy(func() time.Time { return time.Now().Add(shift) })
-		again(100*time.Millisecond, func() error {
+		again(settled, 100*time.Millisecond, func() error {
 			shift += replica.Patience / 2
 			return recovers.Recover(t.Context())
 		})
-		again(0, func() error {
+		again(ended, 0, func() error {
 			sum, err := n.sum(t.Context())
 			if err == nil && sum != 3000 {
 				t.Errorf("node %d adds up %d", id, sum)
@@ -153,12 +154,13 @@ func TestRaft_Bank(t *testing.T) {
 	}
 	clients.Wait()
 	close(ended)
-	others.Wait()
 	for id, n := range c.nodes {
 		if sum, err := n.sum(t.Context()); err != nil || sum != 3000 {
 			t.Errorf("in the end node %d adds up %d: %v", id, sum, err)
 		}
 	}
+	close(settled)
+	others.Wait()
 	for s := ident.ShardID(1); s <= 3; s++ {
 		want := c.nodes[1].told(s, 0)
 		for id, n := range c.nodes {
