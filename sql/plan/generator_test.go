@@ -42,12 +42,16 @@ var otherTypes = []ddl.Type{kind(value.Bool), kind(value.Int8), kind(value.Int16
 func (g *generator) makeTable() {
 	order := g.Perm(len(names))
 	keys, others := 1+g.IntN(3), 1+g.IntN(5)
+	logs := g.one(3) // texts that are appended to, one a key
+	if logs {
+		keys = 1
+	}
 	var cols []ddl.Column
 	for i := range keys + others {
 		c := column(names[order[i]], pick(g, otherTypes...))
 		if i < keys {
 			c.Type = pick(g, keyTypes...)
-		} else if g.one(3) {
+		} else if g.one(3) || logs && i == keys {
 			c.Type = kind(value.Text)
 		}
 		c.NotNull = g.one(3)
@@ -233,9 +237,8 @@ func (g *generator) cell(c int) string {
 
 func (g *generator) update() string {
 	var sets []string
-	text := slices.IndexFunc(g.def.Columns, func(c ddl.Column) bool { return c.Type.Kind == value.Text && c.Type.Length == 0 })
-	if text >= 0 && g.one(2) {
-		return "UPDATE " + g.table() + " SET " + g.concat(text) + g.where(true)
+	if texts := g.texts(); len(texts) > 0 && !g.one(4) {
+		return "UPDATE " + g.table() + " SET " + g.concat(pick(g, texts...)) + g.where(true)
 	}
 	for range 1 + g.IntN(2) {
 		c := g.IntN(len(g.def.Columns))
@@ -252,6 +255,16 @@ func (g *generator) update() string {
 		sets = []string{g.name(0) + " = " + g.name(0)}
 	}
 	return "UPDATE " + g.table() + " SET " + strings.Join(sets, ", ") + g.where(true)
+}
+
+// texts are the columns that text may be appended to.
+func (g *generator) texts() (list []int) {
+	for i, c := range g.def.Columns {
+		if c.Type.Kind == value.Text && c.Type.Length == 0 && !g.def.IsKey(i) {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // concat sets a column to itself, or another, with something behind it.
