@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -45,7 +47,7 @@ func startNodesWith(t *testing.T, n, replicas int) *nodes {
 	}
 	t.Cleanup(func() {
 		var wg sync.WaitGroup
-		for id := range ns.open {
+		for _, id := range slices.Collect(maps.Keys(ns.open)) { // stop deletes from it
 			wg.Go(func() { ns.stop(id) })
 		}
 		wg.Wait()
