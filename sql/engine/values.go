@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	gms "github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/types"
@@ -184,6 +185,10 @@ func assign(c *ddl.Column, v value.Value) (value.Value, error) {
 	out, err := c.Type.Convert(loosen(c.Type.Kind, v))
 	if err != nil {
 		return v, fault.Wrap(fault.TypeMismatch, err, "column %s", c.Name)
+	}
+	if out.Kind() == value.Text && !utf8.ValidString(out.Str()) { // such as of CONCAT with BYTES
+		return v, fault.New(fault.TypeMismatch,
+			"column %s takes text in UTF-8; store other bytes in a BYTES column", c.Name)
 	}
 	if k := c.Type.Kind; (k == value.Text || k == value.Bytes) && c.Type.Length > 0 {
 		return out, checkLength(c, out)
