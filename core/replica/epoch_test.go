@@ -5,7 +5,6 @@ import (
 
 	"github.com/kalamdb/kalamdb-go/commons/fault"
 	"github.com/kalamdb/kalamdb-go/core/command"
-	"github.com/kalamdb/kalamdb-go/core/replica"
 	"github.com/kalamdb/kalamdb-go/store/row"
 )
 
@@ -15,9 +14,10 @@ func TestRaft_Epochs(t *testing.T) {
 	c := startCluster(t, 3)
 	propose := func(n *node, term uint64, pk string) error {
 		cmd := on(1, write(row.Insert, "a", pk, "x", 0))
+		cmd.Epoch = term
 		for {
 			cmd.Clock = n.clock.Now()
-			out, err := n.log.Propose(replica.WithEpoch(t.Context(), term), cmd)
+			out, err := n.log.Propose(t.Context(), cmd)
 			if err == nil {
 				return out.Err
 			}

@@ -21,7 +21,6 @@ func (r *Raft) Propose(ctx context.Context, c *command.Command) (apply.Outcome, 
 	if g == nil || !g.held.Load() {
 		return apply.Outcome{}, &Elsewhere{Shard: c.Shard}
 	}
-	c = ofEpoch(ctx, c)
 	if err := r.machine.Barrier().Allow(c); err != nil {
 		return apply.Outcome{}, err
 	}
