@@ -2,11 +2,9 @@ package engine_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,111 +17,23 @@ import (
 	"github.com/kalamdb/kalamdb-go/core/cluster"
 	"github.com/kalamdb/kalamdb-go/core/cold"
 	"github.com/kalamdb/kalamdb-go/core/engine"
-	"github.com/kalamdb/kalamdb-go/internal/testkit"
 )
 
-// trio are three nodes of a cluster in this process, each with a storage of its own.
-// Files go between them by calls.
+// trio are three nodes, each with a storage of its own. Files go between them by calls.
 type trio struct {
-	t    *testing.T
-	list []cluster.Node
-	dirs map[ident.NodeID]string
-
-	mu      sync.Mutex
-	open    map[ident.NodeID]*engine.Engine
-	members map[ident.NodeID]*cluster.Member
-	away    map[ident.NodeID]bool // give and take no files
-	gets    int
+	*nodes
+	away map[ident.NodeID]bool // give and take no files; guarded by mu, as gets
+	gets int
 }
 
 func startTrio(t *testing.T) *trio {
 	t.Helper()
-	c := &trio{
-		t: t, dirs: map[ident.NodeID]string{}, open: map[ident.NodeID]*engine.Engine{},
-		members: map[ident.NodeID]*cluster.Member{}, away: map[ident.NodeID]bool{},
-	}
-	for id := ident.NodeID(1); id <= 3; id++ {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		c.list = append(c.list, cluster.Node{ID: id, Raft: l.Addr().String(), API: "127.0.0.1:1"})
-		c.dirs[id] = t.TempDir()
-	}
-	t.Cleanup(func() { c.each(c.stop) })
+	c := &trio{nodes: newNodes(t, 3), away: map[ident.NodeID]bool{}}
+	c.shards, c.files = 1, counted{c.node, c}
 	return c
 }
 
-// each calls f with all nodes at once.
-func (c *trio) each(f func(ident.NodeID)) {
-	c.t.Helper()
-	var wg sync.WaitGroup
-	for _, n := range c.list {
-		wg.Go(func() { f(n.ID) })
-	}
-	wg.Wait()
-	if c.t.Failed() {
-		c.t.FailNow()
-	}
-}
-
-func (c *trio) start(id ident.NodeID) {
-	const secret = "a secret of three nodes of tests, 32 bytes"
-	credentials, err := cluster.FromSecret(secret, id, "127.0.0.1", time.Now())
-	if err != nil {
-		c.t.Error(err)
-		return
-	}
-	sealer, err := cluster.NewSealer(secret)
-	if err != nil {
-		c.t.Error(err)
-		return
-	}
-	e, err := engine.Open(c.dirs[id], engine.Options{
-		Shards: 1, RootPassword: "root password", Cluster: &engine.Cluster{
-			Node: id, Nodes: c.list, Credentials: credentials, Sealer: sealer, Release: "test",
-			MaxClockOffset: time.Second, QuorumTimeout: 10 * time.Second, StartTimeout: time.Minute,
-			Files: counted{c.node, c}, Greet: c.greet, Met: func(m *cluster.Member) {
-				c.mu.Lock()
-				defer c.mu.Unlock()
-				c.members[id] = m
-			},
-		},
-	})
-	if err != nil {
-		c.t.Errorf("node %d: %v", id, err)
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.open[id] = e
-}
-
-func (c *trio) greet(_ context.Context, to cluster.Node, mine cluster.Greeting) (
-	cluster.Greeting, error,
-) {
-	c.mu.Lock()
-	m := c.members[to.ID]
-	c.mu.Unlock()
-	if m == nil {
-		return cluster.Greeting{}, errors.New("it is not there")
-	}
-	return m.Answer(mine)
-}
-
-func (c *trio) stop(id ident.NodeID) {
-	c.mu.Lock()
-	e := c.open[id]
-	delete(c.open, id)
-	delete(c.members, id)
-	c.mu.Unlock()
-	if e != nil {
-		if err := e.Close(); err != nil {
-			c.t.Errorf("close node %d: %v", id, err)
-		}
-	}
-}
+func (c *trio) start(id ident.NodeID) { c.nodes.start(id, c.list, false) }
 
 // wires are how files go between engines: it returns one that is there, or nil.
 type wires func(ident.NodeID) *engine.Engine
@@ -238,7 +148,7 @@ func withRows(t *testing.T, n int) *trio {
 	t.Helper()
 	c := startTrio(t)
 	c.each(c.start)
-	leader := c.leader()
+	leader := c.leader(ident.SystemShard)
 	c.must(leader, "CREATE NAMESPACE app")
 	c.must(leader, "CREATE SHARED TABLE app.t (id INT PRIMARY KEY, v TEXT) "+
 		"WITH (ACCESS_LEVEL = 'public', FLUSH_POLICY = 'none')")
@@ -250,19 +160,6 @@ func withRows(t *testing.T, n int) *trio {
 	c.each(c.stop)
 	c.each(c.start)
 	return c
-}
-
-func (c *trio) leader() (id ident.NodeID) {
-	c.t.Helper()
-	testkit.Eventually(c.t, 30*time.Second, "the system group is led", func() bool {
-		for at, e := range c.open {
-			if e.Leads(ident.SystemShard) {
-				id = at
-			}
-		}
-		return id != 0
-	})
-	return id
 }
 
 // flush has a node move all rows of the table.

@@ -29,7 +29,9 @@ type nodes struct {
 	list    []cluster.Node
 	dirs    map[ident.NodeID]string
 
-	replicas int // of a shard of users
+	shards   int          // of users
+	replicas int          // of a shard of users
+	files    engine.Files // how files go between them
 }
 
 const clusterSecret = "a secret of a cluster of tests, 32 bytes"
@@ -38,10 +40,21 @@ func startNodes(t *testing.T, n int) *nodes { return startNodesWith(t, n, 3) }
 
 func startNodesWith(t *testing.T, n, replicas int) *nodes {
 	t.Helper()
+	ns := newNodes(t, n)
+	ns.replicas = replicas
+	ns.each(func(id ident.NodeID) { ns.start(id, ns.list, false) })
+	return ns
+}
+
+// newNodes returns n nodes that are not started, of which those that are open close
+// with the test.
+func newNodes(t *testing.T, n int) *nodes {
+	t.Helper()
 	ns := &nodes{
 		t: t, open: map[ident.NodeID]*engine.Engine{}, members: map[ident.NodeID]*cluster.Member{},
-		dirs: map[ident.NodeID]string{}, replicas: replicas,
+		dirs: map[ident.NodeID]string{}, shards: 3, replicas: 3,
 	}
+	ns.files = wires(ns.engine)
 	for i := 1; i <= n; i++ {
 		ns.list = append(ns.list, ns.address(ident.NodeID(i)))
 	}
@@ -52,15 +65,20 @@ func startNodesWith(t *testing.T, n, replicas int) *nodes {
 		}
 		wg.Wait()
 	})
+	return ns
+}
+
+// each calls f with all nodes at once.
+func (ns *nodes) each(f func(ident.NodeID)) {
+	ns.t.Helper()
 	var wg sync.WaitGroup
-	for _, node := range ns.list {
-		wg.Go(func() { ns.start(node.ID, ns.list, false) })
+	for _, n := range ns.list {
+		wg.Go(func() { f(n.ID) })
 	}
 	wg.Wait()
-	if t.Failed() {
-		t.FailNow()
+	if ns.t.Failed() {
+		ns.t.FailNow()
 	}
-	return ns
 }
 
 func (ns *nodes) address(id ident.NodeID) cluster.Node {
@@ -87,11 +105,11 @@ func (ns *nodes) start(id ident.NodeID, list []cluster.Node, join bool) {
 		return
 	}
 	e, err := engine.Open(ns.dirs[id], engine.Options{
-		Shards: 3, RootPassword: "root password", Cluster: &engine.Cluster{
+		Shards: ns.shards, RootPassword: "root password", Cluster: &engine.Cluster{
 			Node: id, Nodes: list, Join: join, Credentials: credentials, Sealer: sealer, Release: "test",
 			Replicas:       ns.replicas,
-			MaxClockOffset: time.Second, QuorumTimeout: 5 * time.Second, StartTimeout: time.Minute,
-			Files: wires(ns.engine), Greet: ns.greet, Met: func(m *cluster.Member) {
+			MaxClockOffset: time.Second, QuorumTimeout: 10 * time.Second, StartTimeout: time.Minute,
+			Files: ns.files, Greet: ns.greet, Met: func(m *cluster.Member) {
 				ns.mu.Lock()
 				defer ns.mu.Unlock()
 				ns.members[id] = m
